@@ -1,0 +1,88 @@
+# The one door. `make help` lists what there is; everything it makes lives in .venv/, .vm/ and .cache/.
+#
+# Needs Linux, git, make and Python 3.11 or newer (with venv); finds or fetches the rest.
+#   N=20          how many nodes (demo)
+#   SEEDS=100     how many seeds (tests and simulations that are seeded)
+#   PYTHON=...    which Python makes .venv
+#   ARGS=...      more words for pytest, for example ARGS='-k backlog -x'
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN := .venv/bin
+STAMP := .venv/.made-from-pyproject
+N ?=
+SEEDS ?=
+ARGS ?=
+export SEEDS
+
+.PHONY: help demo test check lint types floors coverage vm size interop vectors format typings clean
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: vm ## real MicroPython nodes find each other, one is killed, it comes back (N=5)
+	@PYTHONPATH=lib $(PYTHON) tools/demo.py $(if $(N),-n $(N))
+
+test: $(STAMP) vm lint types ## everything: lint, types, all tests on every interpreter, coverage
+	@mkdir -p .cache
+	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	@$(MAKE) --no-print-directory coverage
+
+check: lint types floors ## quick: lint, types, floors (under a minute)
+
+lint: $(STAMP)
+	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted: run make format'; exit 1; }
+	@$(BIN)/ruff check --quiet .
+
+types: $(STAMP)
+	@mkdir -p .cache
+	@$(BIN)/mypy --no-error-summary
+
+floors: $(STAMP)
+	@$(BIN)/python -m pytest -q host_tests/host/test_floors.py
+
+# The list of files that must be covered whole is in tools/floors.py. Says nothing when all is well, so that pytest's
+# summary is the last thing on the screen.
+coverage: $(STAMP)
+	@files="$$($(BIN)/python tools/floors.py --covered)"; \
+	if [ -n "$$files" ] && [ -e .cache/coverage ]; then \
+		$(BIN)/coverage report --include="$$files" --fail-under=100 > .cache/coverage.txt \
+		|| { cat .cache/coverage.txt; exit 1; }; \
+	fi
+
+vm: ## find MicroPython, or fetch the distribution's own into .vm/
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed: none found, or set PYTHON='; exit 1; }
+	@$(PYTHON) tools/find_micropython.py --install || true
+
+size: $(STAMP) vm ## bytes and lines per file, RAM on the 32-bit VM, against the budgets
+	@$(BIN)/python tools/size.py --check
+
+interop: $(STAMP) vm ## against the reference itself (needs cargo)
+	@$(BIN)/python -m pytest host_tests/interop $(ARGS)
+
+vectors: $(STAMP) ## the reference's own bytes against both codecs
+	@$(BIN)/python -m pytest host_tests/conformance $(ARGS)
+
+format: $(STAMP) ## format every Python file
+	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet .
+
+typings: $(STAMP) ## the boards' own modules for your editor, in typings/
+	@$(BIN)/python -m pip install --quiet --upgrade --target typings \
+		$$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['stubs'])")
+
+clean: ## remove everything that make has made
+	rm -rf .venv .vm .cache build dist typings lib/*.egg-info
+
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed: none found, or set PYTHON='; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo 'installing the development tools into .venv'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
