@@ -4,25 +4,27 @@
     python tools/find_micropython.py --install   also fetch what is missing into .vm/
     python tools/find_micropython.py --json      the same list for a program to read
 
-Order, for each word size: `$MICROPYTHON`; `micropython` on the PATH; what `--install` has put into `.vm/`.
+Order, for each word size: `$MICROPYTHON`; `micropython` on the PATH; what `--install` has put into
+`.vm/`.
 
     name    what                                               where from
     mp32    the unix port with a board's word size             the distribution's own i386 package
     mp64    the unix port with this machine's word size        the distribution's own package
     wasm    a newer release, 32-bit, no sockets                npm, where Node.js is present
 
-`--install` unpacks the distribution's package and its libraries below `.vm/` with apt and dpkg-deb. No root is
-needed and nothing outside `.vm/` is touched: mirror, proxy and keys come from the machine's own apt configuration,
-lists, cache and state are folders of ours, and the program runs through its own loader and its own libraries. The
-suite is a newer one where the machine's own has no MicroPython (Debian 12). Everything is unpacked aside and then
-renamed, so an interrupted run leaves nothing half-done; a second run finds it and returns at once. To start over,
-delete `.vm/`.
+`--install` unpacks the distribution's package and its libraries below `.vm/` with apt and
+dpkg-deb. No root is needed and nothing outside `.vm/` is touched: mirror, proxy and keys come from
+the machine's own apt configuration, lists, cache and state are folders of ours, and the program
+runs through its own loader and its own libraries. The suite is a newer one where the machine's own
+has no MicroPython (Debian 12). Everything is unpacked aside and then renamed, so an interrupted
+run leaves nothing half-done; a second run finds it and returns at once. To start over, delete
+`.vm/`.
 
-A word size that was unpacked but cannot run here (some kernels refuse 32-bit programs) is remembered in
-`.vm/unusable-NAME`, and not tried again.
+A word size that was unpacked but cannot run here (some kernels refuse 32-bit programs) is
+remembered in `.vm/unusable-NAME`, and not tried again.
 
-Exit status: 0 when at least one MicroPython was found (with `--bits`: one of that word size), 1 when none was, 2 for
-wrong usage. What is missing is said on stderr, one line each.
+Exit status: 0 when at least one MicroPython was found (with `--bits`: one of that word size), 1
+when none was, 2 for wrong usage. What is missing is said on stderr, one line each.
 """
 
 import argparse
@@ -46,12 +48,13 @@ VM_FOLDER = ROOT / ".vm"
 OLDEST = (1, 23)  # older ones load no v6.3 .mpy
 ENABLE = "python tools/find_micropython.py --install"
 HOW_TO_INSTALL = (
-    "install MicroPython 1.25 or newer (Debian 13: apt-get install micropython; macOS: brew install "
-    "micropython) or set MICROPYTHON=/path/to/micropython"
+    "install MicroPython 1.25 or newer (Debian 13: apt-get install micropython; macOS: brew "
+    "install micropython) or set MICROPYTHON=/path/to/micropython"
 )
 
-# The distribution's suites that have a MicroPython we support, tried in this order. `stable` is the same as
-# `trixie` today; it is there because a mirror in the middle of an update can serve one name and not the other.
+# The distribution's suites that have a MicroPython we support, tried in this order. `stable` is
+# the same as `trixie` today; it is there because a mirror in the middle of an update can serve one
+# name and not the other.
 SUITES = {"debian": ("trixie", "stable"), "ubuntu": ("", "resolute")}
 COMPONENTS = {"debian": "main", "ubuntu": "main universe"}
 KEYRINGS = {
@@ -80,7 +83,7 @@ class Vm(NamedTuple):
     version: str
 
 
-class CannotInstall(Exception):
+class CannotInstallError(Exception):
     """Why a MicroPython could not be had; one line for the person in front of the screen."""
 
 
@@ -93,7 +96,7 @@ def version_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-# ------------------------------------------------------------------------------------------------ looking
+# ---- looking
 
 
 def probe(argv: list[str], name: str = "") -> Vm | None:
@@ -128,7 +131,8 @@ def _candidates() -> collections.abc.Iterator[tuple[str, list[str], bool]]:
 def find(word_bits: int | None = None, install: bool = False) -> list[Vm]:
     """Every MicroPython of this machine, at most one per name, boards' word size first.
 
-    word_bits: only those with this word size, 32 or 64. install: first fetch what is missing (slow the first time).
+    word_bits: only those with this word size, 32 or 64. install: first fetch what is missing (slow
+    the first time).
     """
     if install:
         install_missing()
@@ -154,7 +158,7 @@ def missing_line(name: str) -> str:
     return f"{name}: not on this machine; try: {ENABLE}"
 
 
-# ------------------------------------------------------------------------------------------------ fetching
+# ---- fetching
 
 
 @contextlib.contextmanager
@@ -167,7 +171,7 @@ def _only_one() -> collections.abc.Iterator[None]:
 
 
 def install_missing() -> None:
-    """Fetch mp32, mp64 and wasm as far as they are missing and can be had; say in one line what cannot."""
+    """Fetch what is missing and can be had; say in one line what cannot."""
     missing = {"mp32", "mp64", "wasm"} - {vm.name for vm in find()}
     missing = {name for name in missing if not (VM_FOLDER / f"unusable-{name}").exists()}
     if not missing:
@@ -180,7 +184,7 @@ def install_missing() -> None:
                     _install_wasm()
                 else:
                     _install_from_distribution(name)
-            except CannotInstall as reason:
+            except CannotInstallError as reason:
                 say(f"{name}: cannot be fetched: {reason}")
 
 
@@ -194,19 +198,19 @@ def _distribution() -> str:
     for name in names:
         if name in SUITES and all(map(shutil.which, ("apt-get", "dpkg", "dpkg-deb"))):
             return name
-    raise CannotInstall("only Debian and Ubuntu packages are known; " + HOW_TO_INSTALL)
+    raise CannotInstallError("only Debian and Ubuntu packages are known; " + HOW_TO_INSTALL)
 
 
 def _run(argv: list[str], why: str) -> str:
-    """stdout of a command; its last complaint as CannotInstall when it fails."""
+    """stdout of a command; its last complaint as CannotInstallError when it fails."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotInstall(f"{why}: {error}; {HOW_TO_INSTALL}") from error
+        raise CannotInstallError(f"{why}: {error}; {HOW_TO_INSTALL}") from error
     if done.returncode != 0:
         lines = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
         errors = [line for line in lines if line.startswith("E:")] or lines[-1:]
-        raise CannotInstall(f"{why}: {errors[0].strip()}; {HOW_TO_INSTALL}")
+        raise CannotInstallError(f"{why}: {errors[0].strip()}; {HOW_TO_INSTALL}")
     return done.stdout
 
 
@@ -216,11 +220,11 @@ def mirror_of(print_uris: str) -> tuple[str, str]:
         match = re.match(r"'(.+?)/?/dists/([^/']+)/InRelease'", line)
         if match and re.fullmatch(r"\w+", match[2]) and match[1].endswith(("debian", "ubuntu")):
             return match[1], match[2]
-    raise CannotInstall("apt knows no Debian or Ubuntu mirror; " + HOW_TO_INSTALL)
+    raise CannotInstallError("apt knows no Debian or Ubuntu mirror; " + HOW_TO_INSTALL)
 
 
 class _Apt:
-    """apt with the machine's mirror, proxy and keys, and with lists, cache and state of its own in `folder`."""
+    """apt with the machine's mirror, proxy and keys; lists, cache and state are in `folder`."""
 
     def __init__(self, folder: Path, architecture: str) -> None:
         self.folder = folder
@@ -261,31 +265,31 @@ class _Apt:
 
 
 def _download(folder: Path, architecture: str) -> list[Path]:
-    """Package files from the first suite that has them; the first suite's complaint if none does."""
+    """Package files from the first suite that has them, or the first suite's complaint."""
     distribution = _distribution()
     print_uris = _run(["apt-get", "update", "--print-uris"], "apt-get update --print-uris")
     mirror, own_suite = mirror_of(print_uris)
     keyring = KEYRINGS[distribution]
     signed_by = f"[signed-by={keyring}] " if os.path.exists(keyring) else ""
-    first_complaint: CannotInstall | None = None
+    first_complaint: CannotInstallError | None = None
     for number, suite in enumerate(SUITES[distribution]):
         apt = _Apt(folder / f"apt-{number}", architecture)
         components = COMPONENTS[distribution]
         try:
             return apt.download(f"deb {signed_by}{mirror} {suite or own_suite} {components}\n")
-        except CannotInstall as complaint:
+        except CannotInstallError as complaint:
             first_complaint = first_complaint or complaint
     assert first_complaint is not None
     raise first_complaint
 
 
 def _install_from_distribution(name: str) -> None:
-    """Unpack the distribution's package for the word size of `name` and write the wrapper `.vm/name`."""
+    """Unpack the distribution's package for the word size of `name`; write `.vm/name`."""
     _distribution()
     own = _run(["dpkg", "--print-architecture"], "dpkg").strip()
     architecture = ARCHITECTURES_32.get(own, "") if name == "mp32" else own
     if not architecture or (name == "mp64" and own in ("i386", "armhf")):
-        raise CannotInstall(f"no package of that word size for {own}; {HOW_TO_INSTALL}")
+        raise CannotInstallError(f"no package of that word size for {own}; {HOW_TO_INSTALL}")
     final = VM_FOLDER / f"debian-{architecture}"
     with tempfile.TemporaryDirectory(prefix="tmp-", dir=VM_FOLDER) as temporary:
         folder = Path(temporary)
@@ -310,7 +314,7 @@ def _install_from_distribution(name: str) -> None:
             trial.unlink()
             line = f"this machine cannot run {architecture} programs (delete .vm to try again)"
             (VM_FOLDER / f"unusable-{name}").write_text(line + "\n")
-            raise CannotInstall(line)
+            raise CannotInstallError(line)
         trial.replace(VM_FOLDER / name)
         say(f"{name}: MicroPython {vm.version} for {architecture} is in .vm/{name}")
 
@@ -322,32 +326,36 @@ def _loader_and_libraries(folder: Path) -> tuple[Path, Path]:
     )
     libraries = sorted(folder.rglob("libc.so.6"))
     if not loaders or not libraries or not (folder / "usr/bin/micropython").exists():
-        raise CannotInstall(f"the package is not laid out as expected; {HOW_TO_INSTALL}")
+        raise CannotInstallError(f"the package is not laid out as expected; {HOW_TO_INSTALL}")
     return loaders[0].relative_to(folder), libraries[0].parent.relative_to(folder)
 
 
 def _wrapper_text(folder: Path) -> str:
-    """A shell script that starts the program through its own loader; it finds everything beside itself."""
+    """A shell script beside `folder` that starts the program through its own loader."""
     loader, libraries = _loader_and_libraries(folder)
     here = f'"${{0%/*}}/{folder.name}'
-    return (
-        "#!/bin/sh\n# Written by tools/find_micropython.py.\n"
-        f'exec {here}/{loader}" --library-path {here}/{libraries}" {here}/usr/bin/micropython" "$@"\n'
-    )
+    start = f'{here}/{loader}" --library-path {here}/{libraries}" {here}/usr/bin/micropython"'
+    return f'#!/bin/sh\n# Written by tools/find_micropython.py.\nexec {start} "$@"\n'
 
 
 def _install_wasm() -> None:
     """Unpack the pinned npm package and write the wrapper `.vm/wasm`."""
     if not WASM_RUNNER.exists():
-        raise CannotInstall("tools/wasm_runner.mjs is not there")
+        raise CannotInstallError("tools/wasm_runner.mjs is not there")
     if not shutil.which("node") or not shutil.which("npm"):
-        raise CannotInstall("optional: it needs Node.js and npm")
+        raise CannotInstallError("optional: it needs Node.js and npm")
     final = VM_FOLDER / "npm"
     with tempfile.TemporaryDirectory(prefix="tmp-", dir=VM_FOLDER) as temporary:
         folder = Path(temporary)
         if not final.exists():
             say(f"wasm: fetching {NPM_PACKAGE} {NPM_VERSION} from npm")
-            quiet = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock"]
+            quiet = [
+                "--no-save",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+                "--no-package-lock",
+            ]
             wanted = ["install", *quiet, "--prefix", str(folder), f"{NPM_PACKAGE}@{NPM_VERSION}"]
             _run(["npm", *wanted], "npm install")
             (folder / "node_modules" / NPM_PACKAGE).rename(final)
@@ -363,12 +371,12 @@ def _install_wasm() -> None:
         vm = probe([str(trial)], "wasm")
         if vm is None:
             trial.unlink()
-            raise CannotInstall("optional: this Node.js does not run it")
+            raise CannotInstallError("optional: this Node.js does not run it")
         trial.replace(VM_FOLDER / "wasm")
         say(f"wasm: MicroPython {vm.version} is in .vm/wasm")
 
 
-# ------------------------------------------------------------------------------------------------ command
+# ---- command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -385,7 +393,9 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps([vm._asdict() for vm in vms], indent=1))
     else:
         for vm in vms:
-            print(f"{vm.name}  MicroPython {vm.version}, {vm.word_bits} bits  {shlex.join(vm.argv)}")
+            print(
+                f"{vm.name}  MicroPython {vm.version}, {vm.word_bits} bits  {shlex.join(vm.argv)}"
+            )
     if not vms:
         wanted = f" with {options.bits} bits" if options.bits else ""
         hint = HOW_TO_INSTALL if options.install else f"try {ENABLE}, or {HOW_TO_INSTALL}"

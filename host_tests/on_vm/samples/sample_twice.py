@@ -1,0 +1,6 @@
+def test_same():
+    assert True
+
+
+def test_same():  # noqa: F811
+    assert True

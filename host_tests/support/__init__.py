@@ -1,0 +1,1 @@
+"""What tests share, on CPython and on MicroPython alike: import it as `support.x`."""
