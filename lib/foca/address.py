@@ -1,0 +1,157 @@
+"""Addresses as people write them: text to records and back. Floor 4: allocates freely, for the edges only.
+
+A record is described in identity.py. Every function takes the `Layout` first; `ids` is any bytes with a record at `at`.
+Names are never resolved: a board's resolver blocks for seconds, and sendto on a board would not use it anyway.
+"""
+
+from ._port import const
+from .errors import ConfigError
+
+_UNTAGGED = const(-1)
+_V4 = const(0)
+_V6 = const(1)
+_BOTH = const(2)
+
+
+def pack(layout, host, port=0, bump=0):
+    """The record for an address and a bump, as bytes.
+
+    `host`: "192.168.1.5", "2001:db8::1" or the octets as bytes. `port`: 0 .. 65535, `bump`: 0 .. 2**bump_bits - 1.
+    Raises ConfigError saying which part does not fit.
+    """
+    octets = host if isinstance(host, (bytes, bytearray)) else parse_host(host)
+    family = b""
+    if layout.tag == _BOTH:
+        family = b"\x00" if len(octets) == 4 else b"\x01"
+        if len(octets) == 4:
+            octets = bytes(octets) + bytes(12)
+    if len(octets) != layout.octets:
+        raise ConfigError(
+            "address %r has %d octets, this node's identities have %d"
+            % (host, len(octets), layout.octets)
+        )
+    if not 0 <= port <= (65535 if layout.has_port else 0):
+        raise ConfigError("port %r is not 0 .. %d" % (port, 65535 if layout.has_port else 0))
+    if not 0 <= bump < 1 << 8 * layout.bump_bytes:
+        raise ConfigError("bump %r does not fit into %d bits" % (bump, 8 * layout.bump_bytes))
+    ports = bytes((port >> 8, port & 255)) if layout.has_port else b""
+    return family + bytes(octets) + ports + bump.to_bytes(layout.bump_bytes, "big")
+
+
+def parse(layout, text, bump=0):
+    """The record for "192.168.1.5:36220", "[2001:db8::1]:36220" or, without ports, "aa:bb:cc:dd:ee:ff".
+
+    Raises ConfigError saying what is expected.
+    """
+    if not layout.has_port:
+        return pack(layout, text, 0, bump)
+    name, separator, digits = text.rpartition(":")
+    if not separator or not digits.isdigit():
+        raise ConfigError("address %r is not HOST:PORT, like 192.168.1.5:36220" % (text,))
+    if name.startswith("[") and name.endswith("]"):
+        name = name[1:-1]
+    return pack(layout, name, int(digits), bump)
+
+
+def family_of(layout, ids, at=0):
+    """The wire's family index of the record at `at`: 0 IPv4, 1 IPv6, -1 neither."""
+    return ids[at] if layout.tag == _BOTH else layout.tag
+
+
+def host_of(layout, ids, at=0):
+    """The address at `at` as text, without the port. Allocates."""
+    first = at + layout.octets_at
+    family = family_of(layout, ids, at)
+    if family == _V4 or (family == _UNTAGGED and layout.octets == 4):
+        return ".".join([str(ids[first + i]) for i in range(4)])
+    if family == _V6:
+        return format_ipv6(ids, first)
+    return ":".join(["%02x" % ids[first + i] for i in range(layout.octets)])
+
+
+def port_of(layout, ids, at=0):
+    """The port at `at`, 0 where addresses have none."""
+    port_at = at + layout.port_at
+    return ids[port_at] << 8 | ids[port_at + 1] if layout.has_port else 0
+
+
+def bump_of(layout, ids, at=0):
+    """The bump at `at` as an int. Allocates when it exceeds 2**30 on a board."""
+    return int.from_bytes(ids[at + layout.address_bytes : at + layout.record_bytes], "big")
+
+
+def text_of(layout, ids, at=0):
+    """The address at `at` as text with its port: what `parse` takes. Allocates."""
+    name = host_of(layout, ids, at)
+    if not layout.has_port:
+        return name
+    return ("[%s]:%d" if family_of(layout, ids, at) == _V6 else "%s:%d") % (name, port_of(layout, ids, at))
+
+
+def parse_host(text):
+    """The octets of a literal: four for IPv4, sixteen for IPv6, else as many as the pairs of hex digits.
+
+    Raises ConfigError; names are not resolved here.
+    """
+    parts = text.split(".")
+    if len(parts) == 4 and ":" not in text:
+        if all([part.isdigit() and len(part) <= 3 and int(part) < 256 for part in parts]):
+            return bytes([int(part) for part in parts])
+    elif "::" in text or len(text.split(":")) == 8:
+        octets = _parse_ipv6(text)
+        if octets:
+            return octets
+    else:
+        pairs = text.split(":")
+        if all([len(pair) == 2 and _is_hex(pair) for pair in pairs]):
+            return bytes([int(pair, 16) for pair in pairs])
+    raise ConfigError(
+        "host %r is not a literal like 192.168.1.5, 2001:db8::1 or aa:bb:cc:dd:ee:ff: names are not resolved"
+        % (text,)
+    )
+
+
+def _is_hex(text):
+    return all([digit in "0123456789abcdefABCDEF" for digit in text]) and text != ""
+
+
+def _parse_ipv6(text):
+    """Sixteen octets, or b"" when `text` is not a plain IPv6 literal (no zone, no embedded IPv4)."""
+    halves = text.split("::")
+    if len(halves) > 2:
+        return b""
+    groups = [half.split(":") if half else [] for half in halves]
+    count = sum([len(half) for half in groups])
+    for half in groups:
+        for group in half:
+            if not _is_hex(group) or len(group) > 4:
+                return b""
+    if (count != 8) if len(halves) == 1 else (count > 7):
+        return b""
+    octets = bytearray(16)
+    at = 0
+    for half in groups:
+        for group in half:
+            value = int(group, 16)
+            octets[at] = value >> 8
+            octets[at + 1] = value & 255
+            at += 2
+        at = 16 - 2 * len(groups[-1])
+    return bytes(octets)
+
+
+def format_ipv6(ids, first):
+    """The sixteen octets at `first` as text; the longest run of zero groups is shortened, as in RFC 5952."""
+    groups = [ids[first + i] << 8 | ids[first + i + 1] for i in range(0, 16, 2)]
+    best = length = 0
+    for start in range(8):
+        run = 0
+        while start + run < 8 and groups[start + run] == 0:
+            run += 1
+        if run > length:
+            best, length = start, run
+    if length < 2:
+        return ":".join(["%x" % group for group in groups])
+    head = ":".join(["%x" % group for group in groups[:best]])
+    tail = ":".join(["%x" % group for group in groups[best + length :]])
+    return head + "::" + tail

@@ -1,0 +1,127 @@
+"""The bincode 2 `standard()` codec: a marker byte, then little-endian bytes. Floor 2.
+
+    below 251     one byte
+    0xfb, 0xfc, 0xfd: 2, 4 or 8 bytes follow, low byte first
+    enum index    a u32
+
+A marker above the width of the type is an error (0xfb is the largest for u16, 0xfc for u32 and indexes, 0xfd for u64);
+longer forms than necessary are accepted, as in the reference. See codec.py for the rules.
+Source: docs/WIRE.md.
+"""
+
+from ._port import const
+from .codec import Codec
+
+_U16 = const(251)
+_U32 = const(252)
+_U64 = const(253)
+
+
+class Bincode(Codec):
+    def __init__(self, members):
+        Codec.__init__(self, members)
+        self._marker_max = _U16 if self.bump_width == 2 else _U32 if self.bump_width == 4 else _U64
+
+    def _skip_int(self, cursor, marker_max):
+        """Pass an integer whose marker is at most `marker_max`."""
+        marker = cursor.read_u8()
+        if marker > marker_max:
+            cursor.ok = False
+        elif marker >= _U16:
+            cursor.pos += 2 << marker - _U16
+            if cursor.pos > cursor.end:
+                cursor.pos = cursor.end
+                cursor.ok = False
+
+    def skip_u16(self, cursor):
+        self._skip_int(cursor, _U16)
+
+    def skip_bump(self, cursor):
+        self._skip_int(cursor, self._marker_max)
+
+    def skip_index_long(self, cursor):
+        """Pass an index in its longer forms; returns its value, or 128 for anything above 127."""
+        pos = cursor.pos
+        self._skip_int(cursor, _U32)
+        if cursor.ok:
+            self.read_index_long(cursor.buf, pos)
+        return self.value
+
+    def read_index_long(self, buf, pos):
+        value = buf[pos]
+        pos += 1
+        if value >= _U16:
+            count = 2 << value - _U16
+            value = buf[pos]
+            while True:
+                pos += 1
+                count -= 1
+                if not count:
+                    break
+                if buf[pos]:
+                    value = 128
+        self.value = value
+        return pos
+
+    def read_u16(self, buf, pos):
+        value = buf[pos]
+        if value == _U16:
+            pos += 2
+            value = buf[pos - 1] | buf[pos] << 8
+        self.value = value
+        return pos + 1
+
+    def read_bump(self, buf, pos, i):
+        """Read into the big-endian bytes of the table that end at `i` (exclusive)."""
+        stop = i - self.bump_width
+        count = 1
+        if buf[pos] >= _U16:
+            count = 2 << buf[pos] - _U16
+            pos += 1
+        while i > stop:
+            i -= 1
+            if count:
+                self.ids[i] = buf[pos]
+                pos += 1
+                count -= 1
+            else:
+                self.ids[i] = 0
+        return pos
+
+    def u16_bytes(self, value):
+        return 1 if value < _U16 else 3
+
+    def bump_bytes(self, i):
+        """The length on the wire of the bump whose big-endian bytes end at `i` (exclusive)."""
+        at = i - self.bump_width
+        i -= 1
+        while at < i and not self.ids[at]:
+            at += 1
+        i -= at
+        if i:
+            return 3 if i < 2 else 5 if i < 4 else 9
+        return 1 if self.ids[at] < _U16 else 3
+
+    def write_u16(self, buf, pos, value):
+        if value < _U16:
+            buf[pos] = value
+            return pos + 1
+        buf[pos] = _U16
+        buf[pos + 1] = value & 255
+        buf[pos + 2] = value >> 8
+        return pos + 3
+
+    def write_bump(self, buf, pos, i):
+        """Write the big-endian bytes of the table that end at `i` (exclusive)."""
+        count = self.bump_bytes(i) - 1
+        if count:
+            buf[pos] = _U16 + (count >> 2)
+            pos += 1
+        else:
+            count = 1
+        while count:
+            i -= 1
+            buf[pos] = self.ids[i]
+            pos += 1
+            count -= 1
+        return pos

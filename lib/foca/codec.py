@@ -1,0 +1,275 @@
+"""What both codecs share: the order of fields, and nothing about how an integer looks. Floor 1.
+
+    header := src  src_incarnation:u16  dst  tag:index  [third]  [number:u8]
+    member := id  incarnation:u16  state:index
+    id     := [family:index]  octets  [port:u16]  [bump]
+
+Rules: `skip_*` validates bytes from the network and moves a bounded Cursor; `read_*` and `write_*` trust that what they
+touch was validated, or was seen to fit, and work in place between a packet and the records of one member table. Any
+index below 128 is one byte in either codec; a longer form is legal and left to the subclass.
+
+A codec is a subclass that supplies the integers: `skip_u16`, `skip_bump`, `read_u16`, `read_bump`, `write_u16`,
+`write_bump`, `u16_bytes`, `bump_bytes`, and `skip_index_long`, `read_index_long` for the longer forms of an index.
+host_tests/support/codec_contract.py is the specification of the whole.
+Source: docs/WIRE.md.
+"""
+
+from ._port import const
+from .wire import FLAGS
+
+_BOTH = const(2)
+_HAS_NUMBER = const(4)
+_HAS_THIRD = const(8)
+_TAGS = const(11)
+_SRC = const(1)
+_DST = const(2)
+_THIRD = const(3)
+_MALFORMED = const(-1)
+_FOREIGN = const(-2)
+
+
+class Codec:
+    def __init__(self, members):
+        """Bind to the table whose records it reads and writes."""
+        layout = members.layout
+        self.ids = members.ids
+        self.width = layout.record_bytes
+        self.bump_width = layout.bump_bytes
+        self._incarnations = members.incarnations
+        self._states = members.states
+        self._layout = layout
+        self._tag = layout.tag
+        self._octets = layout.octets
+        self.value = 0
+        """What the last `read_u16` or `read_index_long` read."""
+        self._pad = 0  # octets of the current address that the wire does not carry
+
+    # validating: the cursor is bounded, and not `ok` after a failure
+
+    def skip_index(self, cursor, limit):
+        """Pass an enum index and return it; not `ok` when it is malformed or not below `limit` (at most 128)."""
+        value = cursor.read_u8()
+        if value > 127:
+            cursor.pos -= 1
+            value = self.skip_index_long(cursor)
+        if value >= limit:
+            cursor.ok = False
+        return value
+
+    def skip_identity(self, cursor):
+        """Pass an identity; returns whether this node's layout can hold it. Foreign ones are passed as well."""
+        octets = self._octets
+        native = True
+        if self._tag >= 0:
+            family = self.skip_index(cursor, 2)
+            native = self._tag == family or self._tag == _BOTH
+            octets = 16 if family else 4
+        if cursor.end - cursor.pos < octets:
+            cursor.ok = False
+        if not cursor.ok:
+            return False
+        cursor.pos += octets
+        if self._layout.has_port:
+            self.skip_u16(cursor)
+        if self.bump_width and cursor.ok:
+            self.skip_bump(cursor)
+        return native
+
+    def skip_members(self, cursor, count):
+        """Pass `count` members; returns how many are foreign. The cursor is not `ok` when one is malformed."""
+        foreign = 0
+        while count:
+            count -= 1
+            if not self.skip_identity(cursor):
+                foreign += 1
+            if cursor.ok:
+                self.skip_u16(cursor)
+            if cursor.ok:
+                self.skip_index(cursor, 3)
+            if not cursor.ok:
+                break
+        return foreign
+
+    def read_header(self, cursor):
+        """Read a header into the rows SRC, DST and THIRD; returns tag | number << 4.
+
+        -1: malformed. -2: well-formed, but one of its addresses has a family that this layout cannot hold. The cursor
+        stands behind the header unless it is malformed; the three rows are unchanged in both cases.
+        """
+        start = cursor.pos
+        native = self.skip_identity(cursor)
+        if cursor.ok:
+            self.skip_u16(cursor)
+        if cursor.ok and not self.skip_identity(cursor):
+            native = False
+        tag = self.skip_index(cursor, _TAGS) if cursor.ok else 0
+        flags = FLAGS[tag] if cursor.ok else 0
+        if flags & _HAS_THIRD and not self.skip_identity(cursor):
+            native = False
+        if flags & _HAS_NUMBER and cursor.ok:
+            tag |= cursor.read_u8() << 4
+        if not cursor.ok:
+            return _MALFORMED
+        if not native:
+            return _FOREIGN
+        self._load_header(cursor.buf, start, flags)
+        return tag
+
+    def skip_foreign(self, cursor):
+        """Whether the validated member ahead is foreign; if so it is passed, else the cursor stays."""
+        start = cursor.pos
+        if self.skip_identity(cursor):
+            cursor.pos = start
+            return False
+        cursor.pos = start
+        self.skip_members(cursor, 1)
+        return True
+
+    # reading what was validated: positions in, positions out
+
+    def _load_header(self, buf, pos, flags):
+        pos = self.read_identity(buf, pos, _SRC)
+        pos = self.read_u16(buf, pos)
+        self._incarnations[_SRC] = self.value
+        pos = self.read_identity(buf, pos, _DST)
+        if flags & _HAS_THIRD:
+            pos = self._read_index(buf, pos)
+            self.read_identity(buf, pos, _THIRD)
+
+    def read_member(self, cursor, row):
+        """Read the validated, native member at the cursor into `row` and pass it."""
+        buf = cursor.buf
+        pos = self.read_identity(buf, cursor.pos, row)
+        pos = self.read_u16(buf, pos)
+        self._incarnations[row] = self.value
+        pos = self._read_index(buf, pos)
+        self._states[row] = self.value
+        cursor.pos = pos
+
+    def _read_index(self, buf, pos):
+        if buf[pos] > 127:
+            return self.read_index_long(buf, pos)
+        self.value = buf[pos]
+        return pos + 1
+
+    def read_identity(self, buf, pos, row):
+        """Read an identity into its record; returns the position after it."""
+        ids = self.ids
+        at = row * self.width
+        count = self._octets
+        if self._tag >= 0:
+            pos = self._read_index(buf, pos)
+            if self._tag == _BOTH:
+                ids[at] = self.value
+                at += 1
+                self._pad = 0 if self.value else self._clear_octets(at)
+                count -= self._pad
+        while count:
+            ids[at] = buf[pos]
+            pos += 1
+            at += 1
+            count -= 1
+        at += self._pad
+        if self._layout.has_port:
+            pos = self.read_u16(buf, pos)
+            ids[at] = self.value >> 8
+            ids[at + 1] = self.value & 255
+            at += 2
+        if self.bump_width:
+            at += self.bump_width
+            pos = self.read_bump(buf, pos, at)
+        return pos
+
+    def _clear_octets(self, at):
+        """An IPv4 address leaves the last twelve of sixteen octets unused: zero, so that records compare. Returns 12."""
+        at += 4
+        end = at + 12
+        while at < end:
+            self.ids[at] = 0
+            at += 1
+        return 12
+
+    # writing what was seen to fit: positions in, positions out
+
+    def identity_bytes(self, row):
+        """The exact length of the identity at `row` on the wire."""
+        ids = self.ids
+        at = row * self.width + self._layout.port_at
+        count = self._octets
+        if self._tag >= 0:
+            count += 1
+            if self._tag == _BOTH and not ids[row * self.width]:
+                count -= 12
+        if self._layout.has_port:
+            row = ids[at] << 8 | ids[at + 1]
+            count += self.u16_bytes(row)
+            at += 2
+        if self.bump_width:
+            count += self.bump_bytes(at + self.bump_width)
+        return count
+
+    def member_bytes(self, row):
+        """The exact length of the member at `row` on the wire."""
+        return self.identity_bytes(row) + self.u16_bytes(self._incarnations[row]) + 1
+
+    def header_bytes(self, dst, tag, third):
+        """The exact length of a header from the row SELF; `third` counts only for tags that have one."""
+        flags = FLAGS[tag]
+        count = 1 + self.identity_bytes(0) + self.identity_bytes(dst)
+        if flags & _HAS_THIRD:
+            count += self.identity_bytes(third)
+        if flags & _HAS_NUMBER:
+            count += 1
+        return count + self.u16_bytes(self._incarnations[0])
+
+    def write_identity(self, buf, pos, row):
+        """Write the identity at `row`; returns the position after it."""
+        ids = self.ids
+        at = row * self.width
+        count = self._octets
+        if self._tag >= 0:
+            buf[pos] = self._tag
+            if self._tag == _BOTH:
+                buf[pos] = ids[at]
+                at += 1
+                self._pad = 0 if buf[pos] else 12
+                count -= self._pad
+            pos += 1
+        while count:
+            buf[pos] = ids[at]
+            pos += 1
+            at += 1
+            count -= 1
+        at += self._pad
+        if self._layout.has_port:
+            count = ids[at] << 8 | ids[at + 1]
+            pos = self.write_u16(buf, pos, count)
+            at += 2
+        if self.bump_width:
+            at += self.bump_width
+            pos = self.write_bump(buf, pos, at)
+        return pos
+
+    def write_member(self, buf, pos, row):
+        """Write the member at `row`, `member_bytes(row)` long; returns the position after it."""
+        pos = self.write_identity(buf, pos, row)
+        pos = self.write_u16(buf, pos, self._incarnations[row])
+        buf[pos] = self._states[row]
+        return pos + 1
+
+    def write_header(self, buf, dst, head, third):
+        """Write a header from the row SELF at the start of `buf`; returns its length.
+
+        `head`: tag | number << 4; `third` counts only for tags that have one.
+        """
+        pos = self.write_identity(buf, 0, 0)
+        pos = self.write_u16(buf, pos, self._incarnations[0])
+        pos = self.write_identity(buf, pos, dst)
+        buf[pos] = head & 15
+        pos += 1
+        if FLAGS[head & 15] & _HAS_THIRD:
+            pos = self.write_identity(buf, pos, third)
+        if FLAGS[head & 15] & _HAS_NUMBER:
+            buf[pos] = head >> 4
+            pos += 1
+        return pos

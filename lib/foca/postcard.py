@@ -1,0 +1,132 @@
+"""The postcard 1.x codec: integers as LEB128 varints, low group first. Floor 2.
+
+    u16           7 bits per byte, the high bit set when more follow; at most 3 bytes, the third at most 0x03
+    u32, u64      the same; at most 5 and 10 bytes, the last permitted one at most 0x0f and 0x01
+    enum index    a u32
+
+Longer forms than necessary are accepted, as in the reference. See codec.py for the rules.
+Source: docs/WIRE.md.
+"""
+
+from .codec import Codec
+
+
+class Postcard(Codec):
+    def __init__(self, members):
+        Codec.__init__(self, members)
+        bits = self.bump_width * 8
+        self._bump_count_max = (bits + 6) // 7
+        self._bump_last_max = (1 << bits % 7) - 1
+
+    def _skip_varint(self, cursor, count_max, last_max):
+        """Pass a varint of at most `count_max` bytes, the last permitted one at most `last_max`."""
+        buf = cursor.buf
+        pos = cursor.pos
+        while pos < cursor.end:
+            count_max -= 1
+            if count_max == 0 and buf[pos] > last_max:
+                break
+            pos += 1
+            if buf[pos - 1] < 128:
+                cursor.pos = pos
+                return
+        cursor.ok = False
+
+    def skip_u16(self, cursor):
+        self._skip_varint(cursor, 3, 3)
+
+    def skip_bump(self, cursor):
+        self._skip_varint(cursor, self._bump_count_max, self._bump_last_max)
+
+    def skip_index_long(self, cursor):
+        """Pass an index of two to five bytes; returns its value, or 128 for anything above 127."""
+        pos = cursor.pos
+        self._skip_varint(cursor, 5, 15)
+        if cursor.ok:
+            self.read_index_long(cursor.buf, pos)
+        return self.value
+
+    def read_index_long(self, buf, pos):
+        value = buf[pos] & 127
+        while buf[pos] > 127:
+            pos += 1
+            if buf[pos] & 127:
+                value = 128
+        self.value = value
+        return pos + 1
+
+    def read_u16(self, buf, pos):
+        value = buf[pos]
+        if value > 127:
+            pos += 1
+            value = value & 127 | (buf[pos] & 127) << 7
+            if buf[pos] > 127:
+                pos += 1
+                value |= buf[pos] << 14
+        self.value = value
+        return pos + 1
+
+    def read_bump(self, buf, pos, i):
+        """Read into the big-endian bytes of the table that end at `i` (exclusive)."""
+        stop = i - self.bump_width
+        bits = value = 0
+        while True:
+            value |= (buf[pos] & 127) << bits
+            bits += 7
+            if bits > 7:
+                i -= 1
+                self.ids[i] = value & 255
+                value >>= 8
+                bits -= 8
+            pos += 1
+            if buf[pos - 1] < 128:
+                break
+        while i > stop:
+            i -= 1
+            self.ids[i] = value
+            value = 0
+        return pos
+
+    def u16_bytes(self, value):
+        return 1 if value < 128 else 2 if value < 16384 else 3
+
+    def bump_bytes(self, i):
+        """The length on the wire of the bump whose big-endian bytes end at `i` (exclusive)."""
+        at = i - self.bump_width
+        i -= 1
+        while at < i and not self.ids[at]:
+            at += 1
+        bits = (i - at) * 8 + 6
+        value = self.ids[at] or 1
+        while value:
+            value >>= 1
+            bits += 1
+        return bits // 7
+
+    def write_u16(self, buf, pos, value):
+        while value > 127:
+            buf[pos] = value & 127 | 128
+            pos += 1
+            value >>= 7
+        buf[pos] = value
+        return pos + 1
+
+    def write_bump(self, buf, pos, i):
+        """Write the big-endian bytes of the table that end at `i` (exclusive)."""
+        at = i - self.bump_width
+        while at < i and not self.ids[at]:
+            at += 1
+        bits = value = 0
+        while True:
+            if bits < 7 and i > at:
+                i -= 1
+                value |= self.ids[i] << bits
+                bits += 8
+            if i == at and value < 128:
+                break
+            buf[pos] = value & 127 | 128
+            pos += 1
+            value >>= 7
+            bits -= 7
+        buf[pos] = value
+        return pos + 1
