@@ -128,18 +128,18 @@ class Codec:
     # reading what was validated: positions in, positions out
 
     def _load_header(self, buf, pos, flags):
-        pos = self.read_identity(buf, pos, _SRC)
+        pos = self.read_identity(buf, pos, _SRC * self.width)
         pos = self.read_u16(buf, pos)
         self._incarnations[_SRC] = self.value
-        pos = self.read_identity(buf, pos, _DST)
+        pos = self.read_identity(buf, pos, _DST * self.width)
         if flags & _HAS_THIRD:
             pos = self._read_index(buf, pos)
-            self.read_identity(buf, pos, _THIRD)
+            self.read_identity(buf, pos, _THIRD * self.width)
 
     def read_member(self, cursor, row):
         """Read the validated, native member at the cursor into `row` and pass it."""
         buf = cursor.buf
-        pos = self.read_identity(buf, cursor.pos, row)
+        pos = self.read_identity(buf, cursor.pos, row * self.width)
         pos = self.read_u16(buf, pos)
         self._incarnations[row] = self.value
         pos = self._read_index(buf, pos)
@@ -152,10 +152,9 @@ class Codec:
         self.value = buf[pos]
         return pos + 1
 
-    def read_identity(self, buf, pos, row):
-        """Read an identity into its record; returns the position after it."""
+    def read_identity(self, buf, pos, at):
+        """Read an identity into the record at byte `at` of the table; returns the position after it."""
         ids = self.ids
-        at = row * self.width
         count = self._octets
         if self._tag >= 0:
             pos = self._read_index(buf, pos)
@@ -222,10 +221,9 @@ class Codec:
             count += 1
         return count + self.u16_bytes(self._incarnations[0])
 
-    def write_identity(self, buf, pos, row):
-        """Write the identity at `row`; returns the position after it."""
+    def write_identity(self, buf, pos, at):
+        """Write the record at byte `at` of the table; returns the position after it."""
         ids = self.ids
-        at = row * self.width
         count = self._octets
         if self._tag >= 0:
             buf[pos] = self._tag
@@ -252,7 +250,7 @@ class Codec:
 
     def write_member(self, buf, pos, row):
         """Write the member at `row`, `member_bytes(row)` long; returns the position after it."""
-        pos = self.write_identity(buf, pos, row)
+        pos = self.write_identity(buf, pos, row * self.width)
         pos = self.write_u16(buf, pos, self._incarnations[row])
         buf[pos] = self._states[row]
         return pos + 1
@@ -264,10 +262,12 @@ class Codec:
         """
         pos = self.write_identity(buf, 0, 0)
         pos = self.write_u16(buf, pos, self._incarnations[0])
+        dst *= self.width
         pos = self.write_identity(buf, pos, dst)
         buf[pos] = head & 15
         pos += 1
         if FLAGS[head & 15] & _HAS_THIRD:
+            third *= self.width
             pos = self.write_identity(buf, pos, third)
         if FLAGS[head & 15] & _HAS_NUMBER:
             buf[pos] = head >> 4
