@@ -41,7 +41,7 @@ class Codec:
         self._tag = layout.tag
         self._octets = layout.octets
         self.value = 0
-        """What the last `read_u16` or `read_index_long` read."""
+        """The integer at hand: what `read_u16` or `read_index_long` read last."""
         self._pad = 0  # octets of the current address that the wire does not carry
 
     # validating: the cursor is bounded, and not `ok` after a failure
@@ -261,7 +261,8 @@ class Codec:
         `head`: tag | number << 4; `third` counts only for tags that have one.
         """
         pos = self.write_identity(buf, 0, 0)
-        pos = self.write_u16(buf, pos, self._incarnations[0])
+        self.value = self._incarnations[0]
+        pos = self.write_u16(buf, pos, self.value)
         dst *= self.width
         pos = self.write_identity(buf, pos, dst)
         buf[pos] = head & 15

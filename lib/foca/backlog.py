@@ -1,0 +1,100 @@
+"""What is still to be told about members: a column of transmissions left. Floor 2.
+
+A queued update is not stored: it is encoded from its row when it is sent, so a newer state overtakes a queued one.
+`left[row]` counts the transmissions it still has; the row GONE stands for our own Down.
+
+Rules: a packet takes the updates with most transmissions left first, among them the longest first, each at most once;
+one that does not fit is kept, and a shorter one may overtake it. `top` is an upper bound of the column, so that an
+empty backlog costs one comparison; rows of one level are found by `bytearray.find`, at the speed of C.
+Source: docs/WIRE.md, "Dissemination"; SWIM, section 4.1 (piggybacking).
+"""
+
+from array import array
+
+from ._port import const
+
+_GONE = const(8)
+
+
+class Backlog:
+    def __init__(self, members, codec, send_bytes_max):
+        """`send_bytes_max`: the longest packet, which bounds how many updates one can carry."""
+        self.members = members
+        self.codec = codec
+        self.top = 0
+        self._key = bytearray(1)
+        self._sent = array(
+            "H" if members.rows > 255 else "B",
+            [0] * min(members.rows, send_bytes_max // (members.layout.octets + 2) + 1),
+        )
+
+    def queue(self, row, transmissions):
+        """Tell the state of `row` (a member, or GONE) `transmissions` times, 1 .. 255, from now on."""
+        self.members.left[row] = transmissions
+        self.members.lengths[row] = 0
+        if transmissions > self.top:
+            self.top = transmissions
+
+    def _next(self, level, row):
+        """The first row from `row` on with `level` transmissions left, or -1."""
+        self._key[0] = level
+        return self.members.left.find(self._key, row)
+
+    def is_empty(self):
+        """Whether nothing is queued. Lowers `top` to the highest level that is in use."""
+        while self.top and self._next(self.top, _GONE) < 0:
+            self.top -= 1
+        return not self.top
+
+    def count(self):
+        """How many updates are queued. O(rows): for people and tests."""
+        return sum([1 for transmissions in self.members.left if transmissions])
+
+    def fill(self, cursor):
+        """Write as many queued updates as fit at the cursor; returns how many. Each loses one transmission."""
+        self._count = 0
+        level = 0 if self.is_empty() else self.top
+        while level and cursor.pos < cursor.end:
+            self._fill_level(cursor, level)
+            level -= 1
+        level = self._count
+        while level:
+            level -= 1
+            self.members.left[self._sent[level]] -= 1
+        return self._count
+
+    def _fill_level(self, cursor, level):
+        """Write what fits of the updates with `level` transmissions left, the longest first."""
+        shortest = self._span(level)
+        longest = shortest >> 8
+        shortest &= 255
+        while longest >= shortest:
+            self._fill_length(cursor, level, longest)
+            longest -= 1
+
+    def _span(self, level):
+        """longest << 8 | shortest of the updates with `level` transmissions left; 255 without any."""
+        lengths = self.members.lengths
+        shortest = 255
+        longest = 0
+        row = self._next(level, _GONE)
+        while row >= 0:
+            length = lengths[row]
+            if not length:
+                length = lengths[row] = self.codec.member_bytes(row)
+            if length < shortest:
+                shortest = length
+            if length > longest:
+                longest = length
+            row = self._next(level, row + 1)
+        return longest << 8 | shortest
+
+    def _fill_length(self, cursor, level, length):
+        """Write what fits of the updates with `level` transmissions left that are `length` bytes long."""
+        row = self._next(level, _GONE)
+        while row >= 0 and cursor.end - cursor.pos >= length:
+            if self.members.lengths[row] == length:
+                cursor.pos = self.codec.write_member(cursor.buf, cursor.pos, row)
+                self._sent[self._count] = row
+                self._count += 1
+            row = self._next(level, row + 1)

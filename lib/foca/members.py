@@ -1,0 +1,253 @@
+"""The member table: one row for each address, columns of plain arrays. Floor 2.
+
+    row     0      1    2    3      4       5    6       7     8     9 .. rows-1
+            SELF   SRC  DST  THIRD  UPDATE  OLD  PROBED  CALL  GONE  members
+            '------------- scratch, outside index and order ---------'
+
+    ids           records (identity.py), `width` bytes each
+    states, incarnations, marks, left, lengths, suspects, forgets: one cell a row
+    heads, links  address -> row: chains hanging off a power of two of buckets; 0 ends a chain
+    order         the members in random order, which is also the order of probing; `count` of them, `active` not Down
+
+Invariants: every member row is in exactly one chain and once in `order`; free rows hang on `_free` through `links`;
+`active` equals a recount. Nothing here allocates after construction.
+Rules: other files read the columns and own some (backlog.py: left and lengths; timers.py: suspects and forgets), but
+only this one adds, replaces or removes a member. A replaced or removed row loses its deadlines and marks.
+Source: docs/WIRE.md, "Members".
+"""
+
+from array import array
+
+from ._port import const, ticks_diff
+
+_OLD = const(5)
+_FIRST = const(9)
+_SUSPECT = const(1)
+_DOWN = const(2)
+
+SELF = 0  # our own identity, incarnation in the same row
+SRC = 1  # the sender of the datagram at hand
+DST = 2  # its destination
+THIRD = 3  # its third party
+UPDATE = 4  # the update at hand
+OLD = 5  # what a RENAME replaced; also scratch of a renewal
+PROBED = 6  # the member being probed, as it was when the probe started
+CALL = 7  # the identity an application's call names
+GONE = 8  # our own Down, after leaving or a change of identity
+FIRST = 9  # the first member row
+
+ACTIVE = 1  # the member is Alive or Suspect now
+SUCCESS = 2  # the update was applied
+CHANGED = 4  # ... and the member entered or left the active set
+REPLACED = 8  # ... and another identity with this address gave way; it stands in OLD
+LOST = 16  # the known identity beats the update's: nothing changed
+REFUSED = 32  # the table is full and nobody can be evicted: nothing changed
+
+_ACTIVE = const(1)
+_SUCCESS = const(2)
+_CHANGED = const(4)
+_REPLACED = const(8)
+_LOST = const(16)
+_REFUSED = const(32)
+
+
+class Members:
+    def __init__(self, layout, members_max, rng):
+        """A table for `members_max` others, 1 .. 16,000. `rng`: an `Rng`, for the place of a newcomer in the order."""
+        rows = _FIRST + members_max
+        kind = "B" if rows < 256 else "H"
+        buckets = 8
+        while buckets < members_max:
+            buckets *= 2
+        self.layout = layout
+        self.rng = rng
+        self.width = layout.record_bytes
+        self.rows = rows
+        self.ids = bytearray(rows * layout.record_bytes)
+        self.states = bytearray(rows)
+        self.incarnations = array("H", bytes(2 * rows))
+        self.marks = bytearray(rows)
+        self.left = bytearray(rows)
+        self.lengths = bytearray(rows)
+        self.suspects = array("i", bytes(4 * rows))
+        self.forgets = array("i", bytes(4 * rows))
+        self.heads = array(kind, [0] * buckets)
+        self.links = array(kind, [0] * rows)
+        self.order = array(kind, [0] * members_max)
+        self.count = 0
+        self.active = 0
+        self.row = 0
+        """The member that the last `apply` was about, 0 when it was refused."""
+        self.evicted = 0
+        """How many were evicted, ever."""
+        self._bucket_mask = buckets - 1
+        self._free = _FIRST
+        for row in range(_FIRST, rows - 1):
+            self.links[row] = row + 1
+
+    # comparing and copying records
+
+    def same(self, row, other, first, end):
+        """Whether the bytes first .. end - 1 of two records are equal. Compares from the end: there records differ."""
+        ids = self.ids
+        row *= self.width
+        other *= self.width
+        while end > first:
+            end -= 1
+            if ids[row + end] != ids[other + end]:
+                return False
+        return True
+
+    def same_address(self, row, other):
+        return self.same(row, other, 0, self.layout.address_bytes)
+
+    def same_identity(self, row, other):
+        return self.same(row, other, 0, self.width)
+
+    def wins(self, row, other):
+        """Whether the identity at `row` beats the one at `other`, which has the same address."""
+        return self.layout.wins(self.ids, row * self.width, other * self.width)
+
+    def copy(self, source, target):
+        """Copy the identity at row `source` to row `target`, and nothing else of the row."""
+        ids = self.ids
+        count = self.width
+        source *= count
+        target *= count
+        while count:
+            ids[target] = ids[source]
+            source += 1
+            target += 1
+            count -= 1
+
+    # address -> row
+
+    def _bucket(self, row):
+        ids = self.ids
+        row *= self.width
+        end = row + self.layout.address_bytes
+        value = 0
+        while row < end:
+            value = (value * 31 + ids[row]) & 0xFFFFF
+            row += 1
+        return (value ^ value >> 7) & self._bucket_mask
+
+    def find(self, row):
+        """The member with the address of the record at `row`, or 0."""
+        other = self.heads[self._bucket(row)]
+        while other and not self.same_address(other, row):
+            other = self.links[other]
+        return other
+
+    def find_identity(self, row):
+        """The member with exactly the identity at `row`, or 0."""
+        other = self.find(row)
+        return other if other and self.same_identity(other, row) else 0
+
+    # changing
+
+    def apply(self, update):
+        """Apply the member at row `update` (identity, state, incarnation); returns the flags above.
+
+        `row` tells which member it was about. Precedence for an equal identity: a Down stays; Down beats the rest; Suspect
+        beats an Alive of its own incarnation; else the higher incarnation.
+        """
+        row = self.row = self.find(update)
+        if not row:
+            return self._insert(update)
+        was_active = 1 if self.states[row] < _DOWN else 0
+        if self.same(row, update, self.layout.address_bytes, self.width):
+            if not self._can_change(row, update):
+                return was_active
+            outcome = _SUCCESS
+        elif self.wins(row, update):
+            return _LOST | was_active
+        else:
+            self.copy(row, _OLD)
+            self.copy(update, row)
+            self.marks[row] = 0
+            self.suspects[row] = 0
+            outcome = _SUCCESS | _REPLACED
+        return self._set(row, update, was_active, outcome)
+
+    def _set(self, row, update, was_active, outcome):
+        """Overwrite state and incarnation of `row`; returns the completed flags."""
+        is_active = 1 if self.states[update] < _DOWN else 0
+        self.states[row] = self.states[update]
+        self.incarnations[row] = self.incarnations[update]
+        if is_active:
+            self.forgets[row] = 0
+        if is_active != was_active:
+            self.active += is_active - was_active
+            outcome |= _CHANGED
+        return outcome | is_active
+
+    def _can_change(self, row, update):
+        state = self.states[row]
+        if state == _DOWN:
+            return False
+        if self.states[update] == _DOWN:
+            return True
+        if state < self.states[update]:
+            return self.incarnations[update] >= self.incarnations[row]
+        return self.incarnations[update] > self.incarnations[row]
+
+    def _insert(self, update):
+        row = self._free or self._evict()
+        if not row:
+            return _REFUSED
+        self._free = self.links[row]
+        self.row = row
+        self.copy(update, row)
+        bucket = self._bucket(row)
+        self.links[row] = self.heads[bucket]
+        self.heads[bucket] = row
+        order = self.order
+        order[self.count] = row
+        self.count += 1
+        bucket = self.rng.below(self.count)
+        order[self.count - 1] = order[bucket]
+        order[bucket] = row
+        return self._set(row, update, 0, _SUCCESS)
+
+    def _evict(self):
+        """Make a row free: of the Down members with nothing left to tell, the one to be forgotten first.
+
+        Those that are never forgotten (well-known placeholders) go last. Returns the row, or 0.
+        """
+        best = 0
+        for row in range(_FIRST, self.rows):
+            if self.states[row] == _DOWN and not self.left[row]:
+                if not best or self._goes_before(row, best):
+                    best = row
+        if best:
+            self.remove(best)
+            self.evicted += 1
+        return best
+
+    def _goes_before(self, row, other):
+        mine = self.forgets[row]
+        theirs = self.forgets[other]
+        return mine and (not theirs or ticks_diff(mine, theirs) < 0)
+
+    def remove(self, row):
+        """Forget the Down member at `row`; its update, if any is still queued, goes with it."""
+        links = self.links
+        bucket = self._bucket(row)
+        other = self.heads[bucket]
+        if other == row:
+            self.heads[bucket] = links[row]
+        else:
+            while links[other] != row:
+                other = links[other]
+            links[other] = links[row]
+        links[row] = self._free
+        self._free = row
+        self.states[row] = self.marks[row] = self.left[row] = 0
+        self.suspects[row] = self.forgets[row] = 0
+        order = self.order
+        other = 0
+        while order[other] != row:
+            other += 1
+        self.count -= 1
+        order[other] = order[self.count]
