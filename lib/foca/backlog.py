@@ -3,7 +3,7 @@
 A queued update is not stored: it is encoded from its row when it is sent, so a newer state overtakes a queued one.
 `left[row]` counts the transmissions it still has; the row GONE stands for our own Down.
 
-Rules: a packet takes the updates with most transmissions left first, among them the longest first, each at most once;
+Rules: `lengths[row]` remembers the encoded length, 0 when the row changed since. A packet takes the updates with most transmissions left first, among them the longest first, each at most once;
 one that does not fit is kept, and a shorter one may overtake it. `top` is an upper bound of the column, so that an
 empty backlog costs one comparison; rows of one level are found by `bytearray.find`, at the speed of C.
 Source: docs/WIRE.md, "Dissemination"; SWIM, section 4.1 (piggybacking).
@@ -19,19 +19,17 @@ _GONE = const(8)
 class Backlog:
     def __init__(self, members, codec, send_bytes_max):
         """`send_bytes_max`: the longest packet, which bounds how many updates one can carry."""
+        most = send_bytes_max // (members.layout.octets + 2) + 1
         self.members = members
         self.codec = codec
         self.top = 0
         self._key = bytearray(1)
-        self._sent = array(
-            "H" if members.rows > 255 else "B",
-            [0] * min(members.rows, send_bytes_max // (members.layout.octets + 2) + 1),
-        )
+        self._count = 0
+        self._sent = array("H", bytes(2 * min(members.rows, most)))
 
     def queue(self, row, transmissions):
         """Tell the state of `row` (a member, or GONE) `transmissions` times, 1 .. 255, from now on."""
         self.members.left[row] = transmissions
-        self.members.lengths[row] = 0
         if transmissions > self.top:
             self.top = transmissions
 
@@ -79,13 +77,12 @@ class Backlog:
         longest = 0
         row = self._next(level, _GONE)
         while row >= 0:
-            length = lengths[row]
-            if not length:
-                length = lengths[row] = self.codec.member_bytes(row)
-            if length < shortest:
-                shortest = length
-            if length > longest:
-                longest = length
+            if not lengths[row]:
+                lengths[row] = self.codec.member_bytes(row)
+            if lengths[row] < shortest:
+                shortest = lengths[row]
+            if lengths[row] > longest:
+                longest = lengths[row]
             row = self._next(level, row + 1)
         return longest << 8 | shortest
 

@@ -19,12 +19,12 @@ CUSTOM_BROADCAST = 6  # the broadcast handler refused; for handle_data everythin
 ENCODE = 7  # the header does not fit into send_bytes_max
 NOT_UNDEAD = 8  # reuse_down_identity while not Undead; nothing changed
 SAME_IDENTITY = 9  # change_identity with the current identity; nothing changed
-NOT_CONNECTED = 10  # the probe timer fired without a connection
-INCOMPLETE_PROBE_CYCLE = 11  # the last probe never reached its indirect stage; a new one was started
-INVALID_CONFIG = 12  # set_config refused; nothing changed
-BUSY = 13  # called from inside a callback; nothing changed
-FOREIGN_ADDRESS = 14  # source, destination or third party has an address family that this node does not hold; nothing changed
-TABLE_FULL = 15  # apply_many: at least one member found no row; the others were applied
+INCOMPLETE_PROBE_CYCLE = 10  # the last probe never reached its indirect stage; a new one was started
+INVALID_CONFIG = 11  # set_config refused; nothing changed
+BUSY = 12  # called from inside a callback; nothing changed
+FOREIGN_ADDRESS = 13  # source, destination or third party is of a family that this node does not hold; nothing changed
+TABLE_FULL = 14  # apply_many: at least one member found no row; the others were applied
+STALE = 15  # add_broadcast: the handler knew it already; nothing changed
 
 STATUS_NAMES = (
     "Ok",
@@ -37,12 +37,12 @@ STATUS_NAMES = (
     "Encode",
     "NotUndead",
     "SameIdentity",
-    "NotConnected",
     "IncompleteProbeCycle",
     "InvalidConfig",
     "Busy",
     "ForeignAddress",
     "TableFull",
+    "Stale",
 )
 
 NOT_FOR_US = 16  # accepted silently and dropped: the destination is not our current identity

@@ -175,6 +175,7 @@ class Members:
         is_active = 1 if self.states[update] < _DOWN else 0
         self.states[row] = self.states[update]
         self.incarnations[row] = self.incarnations[update]
+        self.lengths[row] = 0
         if is_active:
             self.forgets[row] = 0
         if is_active != was_active:
