@@ -147,4 +147,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # The WebAssembly port has no sys.argv: tools/wasm_runner.mjs sets ARGV.
+    sys.exit(main((globals().get("ARGV") or sys.argv)[1:]))
