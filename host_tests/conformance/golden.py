@@ -30,8 +30,13 @@ CODECS = {"bincode": Bincode, "postcard": Postcard}
 
 
 def vectors(codec, width, kind):
-    """Every vector of one file in order, the first being what the file says about itself."""
-    path = "%s%s-%d-%s.json" % (FOLDER, codec, width, kind)
+    """Every vector of a file for one codec and bump width; the first tells what the file is."""
+    return read("%s-%d-%s.json" % (codec, width, kind))
+
+
+def read(name):
+    """Every element of one file in order, line by line."""
+    path = FOLDER + name
     with open(path) as lines:
         for number, line in enumerate(lines):
             line = line.rstrip()

@@ -150,7 +150,8 @@ pub struct Packet<B> {
 }
 
 impl<B: Bump> Packet<B> {
-    /// Splits a well-formed datagram; None when it is not one.
+    /// Splits a datagram; None when its header or an update cannot be decoded. Items behind a
+    /// malformed one are left out.
     pub fn decode(codec: AnyCodec, data: &[u8]) -> Option<Self> {
         let (header, consumed) = decode_header::<B>(codec, data).ok()?;
         let mut rest = &data[consumed..];
@@ -168,12 +169,12 @@ impl<B: Bump> Packet<B> {
         while rest.remaining() > 2 {
             let bytes = rest.get_u16() as usize;
             if bytes == 0 || bytes > rest.remaining() {
-                return None;
+                break;
             }
             items.push(rest[..bytes].to_vec());
             rest.advance(bytes);
         }
-        rest.is_empty().then_some(Self {
+        Some(Self {
             header,
             updates,
             items,

@@ -8,12 +8,16 @@
 //! * `limits`: short scripts with the largest packet set to every size of interest;
 //! * `malformed`: bytes with the crate's verdict.
 //!
+//! And one file for all, `config`: the numbers of the three presets, durations in nanoseconds.
+//!
 //! Nothing here depends on a clock or on chance, so the same crate gives the same bytes.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
-use foca::{Header, Member, Message, State};
+use foca::{Config, Header, Member, Message, PeriodicParams, State};
 use serde_json::{json, Map, Value};
 
 use crate::handler::{Item, Key};
@@ -889,6 +893,68 @@ fn flipped_vectors<B: Bump>(kind: &mut Kind) {
     }
 }
 
+// ---------------------------------------------------------------------------- config
+
+fn periodic(params: &Option<PeriodicParams>) -> Value {
+    match params {
+        None => Value::Null,
+        Some(params) => json!([nanoseconds(params.frequency), params.num_members]),
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_nanos() as u64
+}
+
+fn config_vector(preset: &str, size: u32, config: &Config) -> Value {
+    json!({
+        "preset": preset,
+        "size": size,
+        "probe_period": nanoseconds(config.probe_period),
+        "probe_rtt": nanoseconds(config.probe_rtt),
+        "num_indirect_probes": config.num_indirect_probes,
+        "max_transmissions": config.max_transmissions,
+        "suspect_to_down_after": nanoseconds(config.suspect_to_down_after),
+        "remove_down_after": nanoseconds(config.remove_down_after),
+        "max_packet_size": config.max_packet_size,
+        "notify_down_members": config.notify_down_members,
+        "periodic_announce": periodic(&config.periodic_announce),
+        "periodic_announce_to_down_members": periodic(&config.periodic_announce_to_down_members),
+        "periodic_gossip": periodic(&config.periodic_gossip),
+    })
+}
+
+/// Cluster sizes around every place where a preset's number changes, and some others.
+fn cluster_sizes() -> Vec<u32> {
+    let mut sizes: Vec<u32> = (1..=120).collect();
+    for power in 2..10 {
+        let ten = 10_u32.pow(power);
+        sizes.extend([ten - 2, ten - 1, ten, ten + 1, 3 * (ten / 10) + 7]);
+    }
+    for quarter in 8..38 {
+        // MT(n) = trunc(4 log10(n + 1)) steps where n + 1 passes 10 ** (quarter / 4).
+        let edge = 10_f64.powf(f64::from(quarter) / 4.0) as u32;
+        sizes.extend([edge - 2, edge - 1, edge, edge + 1]);
+    }
+    sizes.extend([u32::MAX - 1, u32::MAX]);
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes
+}
+
+fn write_config(out: &Path) -> Result<(), String> {
+    let mut vectors = vec![config_vector("simple", 0, &Config::simple())];
+    for size in cluster_sizes() {
+        let n = NonZeroU32::new(size).expect("sizes start at 1");
+        vectors.push(config_vector("lan", size, &Config::new_lan(n)));
+        vectors.push(config_vector("wan", size, &Config::new_wan(n)));
+    }
+    println!("config.json: {} vectors", vectors.len());
+    let about = json!({ "about": "config", "foca": VERSION, "count": vectors.len() });
+    vectors.insert(0, about);
+    write_file(out, "config.json", &vectors)
+}
+
 // ---------------------------------------------------------------------------- files
 
 fn write_file(out: &Path, name: &str, vectors: &[Value]) -> Result<(), String> {
@@ -941,6 +1007,7 @@ pub fn run(arguments: &[String]) -> Result<i32, String> {
         return Err("usage: foca-interop-peer vectors DIR".into());
     };
     let out = Path::new(out);
+    write_config(out)?;
     for codec in [AnyCodec::Bincode, AnyCodec::Postcard] {
         write_width::<u16>(out, codec)?;
         write_width::<u64>(out, codec)?;
