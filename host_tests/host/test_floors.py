@@ -66,7 +66,7 @@ def test_neighbours_on_a_floor_do_not_import_each_other():
     assert "stands beside it on floor 2" in complaint
 
 
-def test_floor_3_has_two_steps():
+def test_floor_3_has_steps():
     down = [
         make("node", '"""N. Floor 3."""\nfrom .receive import x\nfrom . import outgoing'),
         make("receive", '"""R. Floor 3."""\nimport foca.outgoing'),
@@ -75,7 +75,7 @@ def test_floor_3_has_two_steps():
     assert floors.check_imports(down) == []
     up = make("outgoing", '"""O. Floor 3."""\ndef f():\n    from .receive import x')
     assert len(floors.check_imports([up])) == 1
-    beside = make("receive", '"""R. Floor 3."""\nfrom . import selfhood')
+    beside = make("receive", '"""R. Floor 3."""\nfrom . import probing')
     assert len(floors.check_imports([beside])) == 1
 
 

@@ -1,0 +1,328 @@
+"""How much of a board the library takes: per file, as a minimal node, and per member.
+
+    python tools/size.py              print the tables (make size also checks)
+    python tools/size.py --check      and compare with tools/budgets.json
+    python tools/size.py --json       the same numbers for a program to read
+
+Lines and bytes are of the source, .mpy bytes of what mpy-cross makes of it at -O3. RAM is what one
+import leaves in use on the 32-bit VM, which has a board's word size and heap block, after all that
+the file imports was there already, and after a collection. Frame is the largest of the file's
+functions (tools/frames.py). A minimal node is what MINIMAL names and all that it imports. The
+smallest heap is found by bisection with -X heapsize. Bytes per member are read off tables for
+16, 64 and 200 members.
+
+Without a 32-bit VM the RAM columns stay empty and their budgets are not compared; one line says
+so.
+
+Exit status: 0; with --check 1 when a budget is exceeded; 2 when the library cannot be compiled.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import find_micropython
+import floors
+import mpy
+
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = ROOT / "lib" / "foca"
+BUDGETS = ROOT / "tools" / "budgets.json"
+
+# A minimal node: the core, one codec, UDP. Whatever these import is counted with them.
+MINIMAL = ("node", "postcard", "udp", "config", "identity", "runtime")
+MEMBER_COUNTS = (16, 64, 200)
+
+_IMPORT = """
+import gc
+gc.collect()
+def used():
+    gc.collect()
+    return gc.mem_alloc()
+def measure(name):
+    before = used()
+    try:
+        __import__(name)
+    except ImportError:
+        return -1
+    return used() - before
+measure("gc")
+for name in {names!r}:
+    print(name, measure(name))
+"""
+
+_TABLE = """
+import gc
+from foca.backlog import Backlog
+from foca.identity import Layout
+from foca.members import Members
+from foca.picker import Picker
+from foca.postcard import Postcard
+from foca.rng import Rng
+from foca.timers import Timers
+layout = Layout()
+rng = Rng(1)
+def used():
+    gc.collect()
+    return gc.mem_alloc()
+def cost(count):
+    before = used()
+    members = Members(layout, count, rng)
+    parts = [members, Timers(members), Picker(members)]
+    total = used() - before
+    codec = Postcard(members)
+    before = used()
+    parts.append(Backlog(members, codec, 512))
+    return total + used() - before
+cost(8)
+for count in {counts!r}:
+    print(count, cost(count))
+"""
+
+
+class FileSize(NamedTuple):
+    """One file of the library."""
+
+    name: str
+    floor: int
+    lines: int
+    source_bytes: int
+    mpy_bytes: int
+    ram_bytes: int | None
+    frame_words: int
+    minimal: bool
+
+
+class Report(NamedTuple):
+    """Everything that was measured; None where there was nothing to measure it with."""
+
+    files: list[FileSize]
+    minimal_ram_bytes: int | None
+    source_heap_kib: int | None
+    mpy_heap_kib: int | None
+    table_bytes: dict[int, int]
+
+
+# ---- what belongs to what
+
+
+def dependencies(files: list[floors.File]) -> dict[str, set[str]]:
+    """name -> the files of ours that it imports."""
+    known = {file.name for file in files}
+    return {file.name: floors.imports(file)[0] & known for file in files}
+
+
+def in_import_order(names: list[str], needs: dict[str, set[str]]) -> list[str]:
+    """These files and all that they import, each after what it imports."""
+    ordered: list[str] = []
+
+    def add(name: str, on_the_way: tuple[str, ...]) -> None:
+        if name in ordered or name in on_the_way:
+            return
+        for other in sorted(needs.get(name, ())):
+            add(other, (*on_the_way, name))
+        ordered.append(name)
+
+    for name in names:
+        add(name, ())
+    return ordered
+
+
+# ---- the 32-bit VM
+
+
+class Vm:
+    """A 32-bit VM with one folder to import from."""
+
+    def __init__(self, argv: list[str], folder: Path) -> None:
+        self.argv = argv
+        self.environment = {**os.environ, "MICROPYPATH": f"{folder}:.frozen"}
+
+    def run(self, program: str, heap_kib: int = 0) -> str | None:
+        """What the program prints; None if it fails."""
+        heap = ["-X", f"heapsize={heap_kib}K"] if heap_kib else []
+        done = subprocess.run(
+            [*self.argv, *heap, "-c", program],
+            env=self.environment,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.stdout if done.returncode == 0 else None
+
+    def numbers(self, program: str) -> dict[str, int]:
+        """The lines `name number` that the program prints; nothing if it fails."""
+        lines = (self.run(program) or "").split("\n")
+        return {name: int(value) for name, value in (line.split() for line in lines if line)}
+
+    def smallest_heap_kib(self, program: str, kib_max: int = 512) -> int | None:
+        """The smallest heap in which the program runs; None if none up to `kib_max` will do."""
+        if self.run(program, kib_max) is None:
+            return None
+        too_small, enough = 1, kib_max
+        while enough - too_small > 1:
+            middle = (too_small + enough) // 2
+            if self.run(program, middle) is None:
+                too_small = middle
+            else:
+                enough = middle
+        return enough
+
+
+# ---- measuring
+
+
+def compile_library(folder: Path, library: Path = LIBRARY) -> dict[str, bytes]:
+    """Write foca/*.mpy below `folder`; name -> bytes."""
+    target = folder / library.name
+    target.mkdir()
+    compiled = {}
+    for path in sorted(library.glob("*.py")):
+        compiled[path.stem] = mpy.compile_source(path)
+        (target / f"{path.stem}.mpy").write_bytes(compiled[path.stem])
+    return compiled
+
+
+def measure(library: Path = LIBRARY, vm_argv: list[str] | None = None) -> Report:
+    """Everything about the library. mpy.MpyError when a file does not compile."""
+    files = floors.read(library)
+    standing = floors.places()
+    needs = dependencies(files)
+    order = in_import_order(["__init__", *sorted(needs)], needs)
+    minimal = in_import_order(["__init__", *(name for name in MINIMAL if name in needs)], needs)
+    program = "import " + ", ".join(_dotted(name, library) for name in minimal)
+    ram: dict[str, int] = {}
+    heap_source = heap_mpy = minimal_ram = None
+    table: dict[int, int] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        compiled = compile_library(Path(temporary), library)
+        if vm_argv is not None:
+            vm = Vm(vm_argv, Path(temporary))
+            ram = vm.numbers(_IMPORT.format(names=[_dotted(name, library) for name in order]))
+            costs = vm.numbers(_IMPORT.format(names=[_dotted(name, library) for name in minimal]))
+            if len(costs) == len(minimal) and min(costs.values()) >= 0:
+                minimal_ram = sum(costs.values())
+            heap_mpy = vm.smallest_heap_kib(program)
+            heap_source = Vm(vm_argv, library.parent).smallest_heap_kib(program)
+            counts = vm.numbers(_TABLE.format(counts=MEMBER_COUNTS))
+            table = {int(count): cost for count, cost in counts.items()}
+    sizes = []
+    for file in files:
+        cost = ram.get(_dotted(file.name, library), -1)
+        rows = mpy.functions(compiled[file.name])
+        sizes.append(
+            FileSize(
+                name=file.name,
+                floor=standing[file.name].floor if file.name in standing else -1,
+                lines=len(file.text.splitlines()),
+                source_bytes=len(file.text.encode()),
+                mpy_bytes=len(compiled[file.name]),
+                ram_bytes=cost if cost >= 0 else None,
+                frame_words=max(
+                    [row.frame_words for row in rows if row.kind == "function"] or [0]
+                ),
+                minimal=file.name in minimal,
+            )
+        )
+    sizes.sort(key=lambda size: (size.floor, size.name))
+    return Report(sizes, minimal_ram, heap_source, heap_mpy, table)
+
+
+def _dotted(name: str, library: Path) -> str:
+    return library.name if name == "__init__" else f"{library.name}.{name}"
+
+
+def per_member(table: dict[int, int]) -> tuple[int, int] | None:
+    """(bytes for one more member, bytes that do not depend on members), both rounded up."""
+    if len(table) < 2:
+        return None
+    least, most = min(table), max(table)
+    marginal = -(-(table[most] - table[least]) // (most - least))
+    return marginal, max(0, table[least] - marginal * least)
+
+
+def measured(report: Report) -> dict[str, int]:
+    """What budgets.json can be compared with, by its names."""
+    found: dict[str, int | None] = {
+        "minimal_mpy_bytes": sum(size.mpy_bytes for size in report.files if size.minimal),
+        "minimal_ram_bytes": report.minimal_ram_bytes,
+        "minimal_source_heap_kib": report.source_heap_kib,
+    }
+    shares = per_member(report.table_bytes)
+    if shares is not None:
+        found["member_bytes"], found["table_fixed_bytes"] = shares
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def exceeded(found: dict[str, int], budgets: dict[str, dict[str, object]]) -> list[str]:
+    """One line for each budget that is not kept."""
+    complaints = []
+    for name, value in found.items():
+        limit = budgets[name]["limit"]
+        assert isinstance(limit, int)
+        if value > limit:
+            complaints.append(
+                f"{name} is {value}, {limit} is the budget ({budgets[name]['what']})"
+            )
+    return complaints
+
+
+# ---- printing
+
+
+def print_report(report: Report) -> None:
+    """The tables."""
+    print("floor  file           lines  source B   .mpy B   RAM B  frame  in a minimal node")
+    for size in report.files:
+        ram = "-" if size.ram_bytes is None else str(size.ram_bytes)
+        print(
+            f"{size.floor:5}  {size.name:12}  {size.lines:6} {size.source_bytes:9} "
+            f"{size.mpy_bytes:8} {ram:>7} {size.frame_words:6}  {'yes' if size.minimal else ''}"
+        )
+    print()
+    for name, value in measured(report).items():
+        print(f"{name:26} {value:7}")
+    if report.mpy_heap_kib is not None:
+        print(f"{'minimal_mpy_heap_kib':26} {report.mpy_heap_kib:7}")
+    for count, cost in sorted(report.table_bytes.items()):
+        print(f"table for {count:3} members      {cost:7}  {cost / count:.1f} bytes a member")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="compare with tools/budgets.json")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--library", type=Path, default=LIBRARY, help="folder of a package")
+    options = parser.parse_args(argv)
+    vms = [vm for vm in find_micropython.find(32) if vm.name == "mp32"]
+    if not vms:
+        print(find_micropython.missing_line("mp32") + ": RAM is not measured", file=sys.stderr)
+    try:
+        report = measure(options.library.resolve(), vms[0].argv if vms else None)
+    except mpy.MpyError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.json:
+        files = [size._asdict() for size in report.files]
+        table = {str(count): cost for count, cost in report.table_bytes.items()}
+        print(json.dumps({"files": files, "table": table, **measured(report)}, indent=1))
+    else:
+        print_report(report)
+    complaints = exceeded(measured(report), json.loads(BUDGETS.read_text()))
+    for line in complaints if options.check else ():
+        print(line)
+    return 1 if options.check and complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
