@@ -44,6 +44,10 @@ class Codec:
         """The integer at hand: what `read_u16` or `read_index_long` read last."""
         self._pad = 0  # octets of the current address that the wire does not carry
 
+    def identity_bytes_max(self):
+        """The longest identity on the wire, in either codec."""
+        return 1 + self._layout.octets + 3 + self.bump_width + 2
+
     # validating: the cursor is bounded, and not `ok` after a failure
 
     def skip_index(self, cursor, limit):

@@ -128,7 +128,7 @@ class Config:
         for name in FIELDS:
             value = getattr(self, name)
             smallest, largest = FIELDS[name][1:]
-            if isinstance(value, bool) != isinstance(largest, bool) or not isinstance(value, int):
+            if type(value) is not type(largest):  # on MicroPython a bool is no int
                 return "%s %r must be %s" % (name, value, "True or False" if largest is True else "a whole number")
             if not smallest <= value <= largest:
                 return "%s %r is out of range: choose %d .. %d" % (name, value, smallest, largest)

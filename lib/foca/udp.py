@@ -1,43 +1,27 @@
-"""UDP on CPython, unix, rp2 and esp32: whole datagrams out and in, and nothing raised. Floor 4.
+"""UDP on CPython, unix, rp2 and esp32: whole datagrams out and in, nothing raised. Floor 4.
 
-Theory: losing a datagram is allowed, everything else is not. So every error of a socket is a count and at worst a new
-socket; a datagram is read by `recv`, which keeps its bounds (`readinto` on a stream fills the buffer, so it glues
-datagrams: py/stream.c); and a poll comes first, because a `recv` that finds nothing costs its buffer and an exception.
+Losing a datagram is allowed. So an error of the socket is a count, at worst a new socket; what is
+read is one datagram, by `recv` (`readinto` fills its buffer, it glues them: py/stream.c); a poll
+comes first, because a `recv` that finds nothing costs its buffer and an exception.
 
-    port      sendto takes            queue   an empty datagram    families        numbers of errors
-    CPython   (text, port)            kernel  is read as b""       4, 6, both      the system's
-    unix      a packed sockaddr       kernel  the same             4, 6, both      Linux: 11, 101, 113
-    rp2       [text, port]            1 or 4  the same             4, 6            its own: 11, 12, 113, -1
-    esp32     [text, port]            6       ends the socket      4               newlib: 116, 118
+    port     holds   an empty datagram  would block
+    CPython  many    reads as b""       EAGAIN
+    unix     many    reads as b""       EAGAIN
+    rp2      1 or 4  reads as b""       ENOMEM     one up to 1.25 (micropython PR 17261)
+    esp32    6       ends the socket    ETIMEDOUT  ENOMEM while ARP has no answer (#12842)
 
-- rp2: lwIP reads a number with a leading zero as octal; esp32 reads to the end of the text and takes any byte for a
-  digit. So the text is exact: one bytes object per length, 7 .. 15, rewritten in place through uctypes.
-- esp32: after an empty datagram every read gives b"" for ever (micropython-lib issue 736): close, open anew.
-- esp32: what would block raises ETIMEDOUT; four packets to a host that does not answer ARP, then ENOMEM (issue 12842).
-- rp2 up to 1.25 holds one datagram (pull request 17261): call `receive` often.
-- Linux refuses broadcasts without SO_BROADCAST (EACCES). SO_REUSEADDR is never set: it would let two nodes share a port.
-- No port tells that a datagram was cut: one byte more than the limit is asked for, and what fills it was too long.
-Source: MicroPython 1.25 and 1.26 ports/unix/modsocket.c, extmod/modlwip.c, ports/esp32/modsocket.c,
-shared/netutils/netutils.c; lwIP ip4addr_aton; newlib sys/errno.h. Measured on unix and rp2; esp32 is read, not run.
+- esp32: after an empty datagram all reads give b"" (micropython-lib #736): open a new socket.
+- Linux broadcasts only with SO_BROADCAST. SO_REUSEADDR would let two nodes share a port: never.
+- A cut datagram looks whole: ask for a byte more than the limit; what fills it was too long.
+- How each wants an address is in sockaddr.py.
+Source: MicroPython ports/unix/modsocket.c, extmod/modlwip.c, ports/esp32/modsocket.c. Measured on
+unix and rp2 1.25; for the esp32 the source was read.
 """
 
-import sys
+from ._port import PLATFORM, const, entropy, ticks_add, ticks_diff, ticks_ms
+from .errors import UsageError
+from .sockaddr import IN_USE, check_host, choose, refused
 
-from ._port import MICROPYTHON, PLATFORM, const, entropy, ticks_add, ticks_diff, ticks_ms
-from .errors import ConfigError, UsageError
-from .identity import format_ipv6, parse_host
-
-_SENT = const(0)
-_RECEIVED = const(1)
-_LOST_WOULD_BLOCK = const(2)  # and the two kinds after it, in the order of _kinds
-_LOST_OTHER = const(5)
-_EMPTY = const(6)
-_TOO_LONG = const(7)
-_RECEIVE_ERRORS = const(8)
-_REOPENED = const(9)
-_MASK = const(0x3FFFFFFF)
-
-# `Udp.counters[i]` counts COUNTER_NAMES[i]; each wraps at 2**30.
 COUNTER_NAMES = (
     "Sent",
     "Received",
@@ -50,35 +34,232 @@ COUNTER_NAMES = (
     "ReceiveErrors",
     "Reopened",
 )
+_SENT = const(0)
+_RECEIVED = const(1)
+_LOST_BY_KIND = const(2)  # to 5
+_EMPTY = const(6)
+_TOO_LONG = const(7)
+_RECEIVE_ERRORS = const(8)
+_REOPENED = const(9)
+_MASK = const(0x3FFFFFFF)
 
-_SKIPS_MAX = const(8)  # empty or too long datagrams passed over in one `receive`
-_FAILURES_MAX = const(8)  # in a row, then the socket is replaced
-_REOPEN_MS = const(1000)  # at most once in
-_PORT_TRIES_MAX = const(32)
-_ANY = ("0.0.0.0", "::")
-_IN_USE = (48, 98, 112, 10048)  # EADDRINUSE: macOS, Linux and lwIP, newlib, Windows
-_NOT_OURS = (49, 99, 125, 10049)  # EADDRNOTAVAIL, the same order
+# Error numbers: Linux and lwIP (-1: ERR_IF), newlib (esp32), macOS. None means two things here.
+_KINDS = (
+    (11, 110, 116, 35, 60),  # would block
+    (12, 105, 55),  # no memory
+    (113, 101, 100, 112, 111, -1, 118, 114, 115, 117, 65, 51, 50, 64, 61),  # unreachable
+)
+_OTHER = const(3)
+
+_SKIPS_MAX = const(8)  # empty or too long datagrams passed over by one `receive`
+_FAILURES_MAX = const(8)  # reads, or sends of kind other, without a success: a new socket
+_REOPEN_MS = const(1000)  # at least, from one attempt to the next
+_TRIES_MAX = const(32)  # ports, to find a free one
 
 
 class Udp:
-    """One non-blocking UDP socket. `host` and `port` are what it is bound to; `last_errno` is of the latest failure.
+    """A socket. `host`, `port`: as bound; `counters[i]`: of COUNTER_NAMES[i], modulo 2**30.
 
-    `layout`: identity.Layout of the records in `send`; with octets of IPv4 or IPv6, its port or else our own.
-    `host`: a literal of this machine; "0.0.0.0" is every IPv4 and, for IPv6, every IPv6 address ("::").
-    `port`: 1 .. 65535, or 0 for a free one, chosen here because only CPython tells which one the system chose.
-    `packet_bytes_max`: 1 .. 65507, of a datagram that is accepted. `modules`: for tests, (socket, select, network,
-    platform) or the first two. Raises UsageError saying what to change; nothing stays open then.
+    `layout`: of the records for `send`; those without a port mean ours. `host`: a literal;
+    "0.0.0.0" is every address, also of IPv6. `port`: 0 .. 65535; 0 is a free one, chosen here,
+    as only CPython tells which one the system chose. `packet_bytes_max`: 1 .. 65507, accepted.
+    `modules`: socket, select and perhaps network and platform, for tests.
+    Raises UsageError, and then leaves nothing open.
     """
 
     def __init__(
-        self, layout, host="0.0.0.0", port=36220, packet_bytes_max=1400, broadcast=True, modules=None
+        self,
+        layout,
+        host="0.0.0.0",
+        port=36220,
+        packet_bytes_max=1400,
+        broadcast=True,
+        modules=None,
     ):
         if modules is None:
             import select
             import socket
 
             modules = (socket, select)
-        self._modules = modules = (tuple(modules) + (None, PLATFORM))[: 4 if len(modules) < 4 else None][:4]
-        if len(modules) < 4 or modules[3] is None:
-            self._modules = modules = (modules[0], modules[1], None, PLATFORM)
-        self.closed = False
+        self._socket = socket = modules[0]
+        self._select = modules[1]
+        self._network, self._platform = modules[2:] or (None, PLATFORM)
+        if not 0 <= port <= 65535 or not 1 <= packet_bytes_max <= 65507:
+            raise UsageError("port is not 0 .. 65535, or packet_bytes_max not 1 .. 65507")
+        self.packet_bytes_max = packet_bytes_max
+        self._ask_bytes = packet_bytes_max + 1
+        self.counters = [0] * len(COUNTER_NAMES)
+        self.last_errno = 0
+        self._layout = layout
+        self._broadcast = broadcast
+        self._six = layout.tag > 0
+        self._sock = self._view_of = self._view = None
+        self._failures = 0
+        self._retry_ms = ticks_ms()
+        self._closed = False
+        self._poll = self._select.poll()
+        self._ipoll = getattr(self._poll, "ipoll", None)
+        self._addresses = choose(layout, socket, self._platform)
+        self._put = self._addresses.put
+        self.host, self._bind_host = check_host(layout, host)
+        self._bind(port)
+
+    def _bind(self, port):
+        """Open on `port`, or for 0 on a free one of the dynamic range."""
+        tries = 1 if port else _TRIES_MAX
+        while True:
+            tries -= 1
+            self.port = port or 49152 + entropy() % 16384
+            try:
+                return self._open()
+            except OSError as error:
+                if not tries or error.args[0] not in IN_USE:
+                    raise refused(error, self.host, self.port) from None
+
+    def _open(self):
+        """A new socket, bound and polled; after an exception there is none."""
+        module = self._socket
+        sock = module.socket(module.AF_INET6 if self._six else module.AF_INET, module.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            if self._broadcast and hasattr(module, "SO_BROADCAST"):
+                sock.setsockopt(module.SOL_SOCKET, module.SO_BROADCAST, 1)
+            if self._six and self._platform != "rp2":  # IPV6_V6ONLY; unix has no names for it
+                only = 27 if self._platform == "darwin" else 26
+                sock.setsockopt(41, only, int(self._layout.tag == 1))
+            sock.bind(self._addresses.local(self._bind_host, self.port))
+            self._poll.register(sock, self._select.POLLIN)
+        except Exception:
+            sock.close()
+            raise
+        self._sock = sock
+
+    def _shut(self):
+        sock = self._sock
+        self._sock = None
+        if sock is not None:
+            try:
+                self._poll.unregister(sock)
+                sock.close()
+            except OSError:
+                pass
+
+    def _reopen(self):
+        """Whether there is a socket after replacing it, which is done once in _REOPEN_MS."""
+        now_ms = ticks_ms()
+        if self._closed or ticks_diff(now_ms, self._retry_ms) < 0:
+            return self._sock is not None
+        self._retry_ms = ticks_add(now_ms, _REOPEN_MS)
+        self._failures = 0
+        self._shut()
+        try:
+            self._open()
+        except (OSError, MemoryError) as error:
+            self._kind(error)
+            return False
+        self._count(_REOPENED)
+        return True
+
+    def _count(self, index):
+        self.counters[index] = self.counters[index] + 1 & _MASK
+
+    def _kind(self, error):
+        number = error.args[0] if error.args else 0
+        self.last_errno = number = 12 if isinstance(error, MemoryError) else number
+        for kind in range(_OTHER):
+            if number in _KINDS[kind]:
+                return kind
+        return _OTHER
+
+    def _failed(self):
+        self._failures += 1
+        if self._failures >= _FAILURES_MAX:
+            self._reopen()
+
+    def send(self, ids, at, buf, count):
+        """Send `buf[:count]` to the address of the record at `ids[at:]`; False: lost, counted.
+
+        A view of `buf` is kept: change it at will, but on CPython do not resize it.
+        """
+        try:
+            if self._sock or self._reopen():
+                if count < len(buf):
+                    if buf is not self._view_of:
+                        self._view = memoryview(buf)
+                        self._view_of = buf
+                    buf = self._view[:count]
+                self._sock.sendto(buf, self._put(ids, at))
+                self._failures = 0
+                self._count(_SENT)
+                return True
+            self._count(_LOST_BY_KIND + _OTHER)
+        except (OSError, MemoryError, ValueError) as error:
+            self._not_sent(error)
+        return False
+
+    def _not_sent(self, error):
+        kind = self._kind(error)
+        self._count(_LOST_BY_KIND + kind)
+        if kind == _OTHER:
+            self._failed()
+
+    def receive(self):
+        """The next datagram, exact; None: nothing there, or only _SKIPS_MAX useless ones."""
+        for _ in range(_SKIPS_MAX):
+            data = self._read()
+            if data is None:
+                return None
+            if not data:
+                self._count(_EMPTY)
+                if self._platform == "esp32":  # at once, or a stranger could keep us deaf
+                    self._retry_ms = ticks_ms()
+                    self._reopen()
+                    return None
+            elif len(data) > self.packet_bytes_max:
+                self._count(_TOO_LONG)
+            else:
+                self._failures = 0
+                self._count(_RECEIVED)
+                return data
+        return None
+
+    def _read(self):
+        try:
+            if (self._sock or self._reopen()) and self._readable(0):
+                return self._sock.recv(self._ask_bytes)
+        except (OSError, MemoryError, ValueError) as error:
+            self._not_read(error)
+        return None
+
+    def _not_read(self, error):
+        if self._kind(error):
+            self._count(_RECEIVE_ERRORS)
+            self._failed()
+
+    def _readable(self, timeout_ms):
+        if self._ipoll:  # allocates nothing
+            for _ in self._ipoll(timeout_ms):
+                return True
+            return False
+        return bool(self._poll.poll(timeout_ms))
+
+    def wait(self, timeout_ms):
+        """Sleep until a datagram is there or `timeout_ms` (0 and up) are over; whether one is."""
+        try:
+            return self._readable(timeout_ms)
+        except (OSError, ValueError):
+            return False
+
+    def close(self):
+        """Close for good; a second time: nothing."""
+        self._closed = True
+        self._shut()
+        self._view_of = self._view = None
+
+    def local_address(self, peer_host=None):
+        """The host that others reach us at, as text; None: it must be told. See interface.py."""
+        if self.host not in ("0.0.0.0", "::"):
+            return self.host
+        from .interface import local_address
+
+        return local_address(self._socket, self._network, self._layout.tag == 1, peer_host)

@@ -1,0 +1,100 @@
+"""What follows when the table changed: tell it, remember it, report it, and start or stop. Floor 3.
+
+    Disconnected --- a member is active ---> Connected --- none is ---> Disconnected
+         ^                                       |
+         '---- reset -------- Undead <-----------'  (we left, or are Down and cannot renew)
+
+Connected means that the timers run. Source: docs/WIRE.md, "State machine".
+"""
+
+from ._port import const
+from .errors import REFUSED_MEMBERS
+from .runtime import ACTIVE, DEFUNCT, IDLE, MEMBER_DOWN, MEMBER_UP, RENAME
+from .timers import ANNOUNCE, ANNOUNCE_DOWN, FORGET, GOSSIP, PROBE
+
+_SELF = const(0)
+_GONE = const(8)
+_IS_ACTIVE = const(1)
+_SUCCESS = const(2)
+_CHANGED = const(4)
+_REPLACED = const(8)
+_REFUSED = const(32)
+
+DISCONNECTED = 0
+CONNECTED = 1
+UNDEAD = 2
+
+_DISCONNECTED = const(0)
+_CONNECTED = const(1)
+_UNDEAD = const(2)
+
+
+def apply(foca, update, broadcast):
+    """Apply the member at row `update` and do what follows; returns the flags of `Members.apply`.
+
+    `broadcast`: whether to pass it on.
+    """
+    outcome = foca.members.apply(update)
+    if outcome & _SUCCESS:
+        update = foca.members.row
+        if broadcast:
+            _queue(foca, update)
+        if not outcome & _IS_ACTIVE and foca.config.remove_down_after_ms:
+            foca.timers.set_row(FORGET, update, foca.now_ms, foca.config.remove_down_after_ms)
+        if not foca.config.strict:
+            foca.members.suspects[update] = 0
+        if outcome & _REPLACED:
+            foca.runtime.notify(RENAME, update)
+        if outcome & _CHANGED:
+            foca.runtime.notify(MEMBER_UP if outcome & _IS_ACTIVE else MEMBER_DOWN, update)
+    elif outcome & _REFUSED:
+        foca.counters[REFUSED_MEMBERS] += 1
+    return outcome
+
+
+def _queue(foca, row):
+    """Tell the state of `row`; what was queued under the same address gives way, our own Down too."""
+    members = foca.members
+    foca.backlog.queue(row, foca.config.max_transmissions)
+    if members.left[_GONE] and members.same_address(row, _GONE):
+        members.left[_GONE] = 0
+
+
+def reconsider(foca):
+    """Connect when there is somebody, disconnect when there is nobody."""
+    if foca.members.active:
+        if foca.connection == _DISCONNECTED:
+            _connect(foca)
+    elif foca.connection == _CONNECTED:
+        stop(foca, _DISCONNECTED)
+        foca.runtime.notify(IDLE, _SELF)
+
+
+def _connect(foca):
+    config = foca.config
+    timers = foca.timers
+    foca.connection = _CONNECTED
+    timers.set(PROBE, foca.now_ms, config.probe_period_ms)
+    if config.periodic_announce_ms:
+        timers.set(ANNOUNCE, foca.now_ms, config.periodic_announce_ms)
+    if config.periodic_announce_to_down_ms:
+        timers.set(ANNOUNCE_DOWN, foca.now_ms, config.periodic_announce_to_down_ms)
+    if config.periodic_gossip_ms:
+        timers.set(GOSSIP, foca.now_ms, config.periodic_gossip_ms)
+    foca.runtime.notify(ACTIVE, _SELF)
+
+
+def stop(foca, connection):
+    """End the probe and every timer but FORGET. `connection`: the state from now on."""
+    foca.connection = connection
+    foca.generation = (foca.generation + 1) & 255
+    foca.probe.clear()
+    foca.timers.clear()
+
+
+def become_undead(foca):
+    """We are out of the cluster until the identity changes. Hardened: said once, the reference repeats it."""
+    was_undead = foca.connection == _UNDEAD
+    stop(foca, _UNDEAD)
+    if foca.config.strict or not was_undead:
+        foca.runtime.notify(DEFUNCT, _SELF)

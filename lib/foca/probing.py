@@ -1,0 +1,179 @@
+"""What the timers do: probe, suspect, declare Down, announce, gossip, forget. Floor 3.
+
+    PROBE            verdict on the last probe, then Ping the next member         every probe_period_ms
+    INDIRECT_PROBE   no Ack yet: ask some members to ping it (PingReq)            probe_rtt_ms after the Ping
+    SUSPECT          a suspect did not refute: it is Down                         suspect_to_down_after_ms after our verdict
+
+         us ---Ping---> target            us --PingReq--> helper --IndirectPing--> target
+         us <--Ack----- target            us <--ForwardedAck-- helper <--IndirectAck-- target
+
+Only our own failed probe sets a suspect deadline, and the earliest one stays. Hardened: anything that is applied to a
+member clears its deadline. Strict: it keeps running, and when it fires the member gets a TurnUndead even if it refuted
+(the reference's behaviour); `suspected` keeps the incarnation it was set for.
+Source: docs/WIRE.md, "Probe cycle"; SWIM, section 3.1 and 4.2.
+"""
+
+from ._port import const
+from .effects import apply, reconsider
+from .errors import INCOMPLETE_PROBE_CYCLE, OK
+from .outgoing import send, spread, turn_undead
+from .runtime import PROBE_FAILED
+from .timers import ANNOUNCE, ANNOUNCE_DOWN, GOSSIP, INDIRECT_PROBE, PROBE, SUSPECT
+
+_SELF = const(0)
+_UPDATE = const(4)
+_PROBED = const(6)
+_PING = const(0)
+_PING_REQ = const(2)
+_ANNOUNCE = const(6)
+_GOSSIP = const(8)
+_SUSPECT = const(1)
+_DOWN = const(2)
+_IS_ACTIVE = const(1)
+_SUCCESS = const(2)
+_LOST = const(16)
+_INDIRECT_PROBE = const(0)
+_PROBE = const(1)
+_SUSPECT_TIMER = const(2)
+_ANNOUNCE_TIMER = const(3)
+_GOSSIP_TIMER = const(4)
+_FORGET_TIMER = const(5)
+
+
+def fire(foca, kind):
+    """Do what the timer `kind` is for; for SUSPECT and FORGET the row is `foca.timers.row`. Returns a status."""
+    if kind == _PROBE:
+        return probe(foca)
+    if kind == _INDIRECT_PROBE:
+        return ask_helpers(foca)
+    if kind == _GOSSIP_TIMER:
+        return periodic_gossip(foca)
+    if kind == _SUSPECT_TIMER:
+        return suspect_to_down(foca, foca.timers.row)
+    if kind == _FORGET_TIMER:
+        if foca.members.states[foca.timers.row] == _DOWN:
+            foca.members.remove(foca.timers.row)
+        return OK
+    if kind == _ANNOUNCE_TIMER:
+        return periodic_announce(foca)
+    return periodic_announce_down(foca)
+
+
+def probe(foca):
+    """End the last probe cycle with a verdict and start the next one."""
+    current = foca.probe
+    broken = current.is_running and not current.asked
+    if broken:
+        current.clear()
+    if current.is_running and not current.acked:
+        current.is_running = False
+        foca.runtime.notify(PROBE_FAILED, _PROBED)
+        _suspect(foca)
+    row = foca.picker.next()
+    if not foca.config.strict:  # the chain goes on even if the Ping cannot be sent
+        foca.timers.set(PROBE, foca.now_ms, foca.config.probe_period_ms)
+    if row:
+        current.start(row)
+        row = send(foca, _PROBED, _PING | current.number << 4, 0)
+        if row:
+            return row
+        foca.timers.set(INDIRECT_PROBE, foca.now_ms, foca.config.probe_rtt_ms)
+    if foca.config.strict:
+        foca.timers.set(PROBE, foca.now_ms, foca.config.probe_period_ms)
+    return INCOMPLETE_PROBE_CYCLE if broken else OK
+
+
+def _suspect(foca):
+    """PROBED gave no sign of life: suspect it, and set its deadline."""
+    members = foca.members
+    if not members.find(_PROBED):
+        return
+    members.copy(_PROBED, _UPDATE)
+    members.states[_UPDATE] = _SUSPECT
+    members.incarnations[_UPDATE] = members.incarnations[_PROBED]
+    outcome = apply(foca, _UPDATE, True)
+    if outcome & _LOST or not outcome & _IS_ACTIVE:
+        return
+    if foca.config.strict:
+        _set_strict_deadline(foca, members.row)
+    elif members.states[members.row] == _SUSPECT and not members.suspects[members.row]:
+        if members.incarnations[members.row] == members.incarnations[_PROBED]:
+            _set_deadline(foca, members.row)
+
+
+def _set_deadline(foca, row):
+    foca.timers.set_row(SUSPECT, row, foca.now_ms, foca.config.suspect_to_down_after_ms)
+
+
+def _set_strict_deadline(foca, row):
+    """The reference sets one for each failed probe; here the earliest for an incarnation stays, a new one replaces it."""
+    incarnation = foca.members.incarnations[_PROBED]
+    if not foca.members.suspects[row] or foca.suspected[row] != incarnation:
+        foca.suspected[row] = incarnation
+        _set_deadline(foca, row)
+
+
+def ask_helpers(foca):
+    """The Ping was not answered within probe_rtt_ms: ask some others to try."""
+    foca.probe.asked = True
+    if not foca.probe.is_running or foca.probe.acked:
+        return OK
+    row = foca.members.find_identity(_PROBED)
+    if not row or foca.members.states[row] == _DOWN:
+        return OK
+    count = foca.picker.choose(foca.config.num_indirect_probes, 0, row, None)
+    head = _PING_REQ | foca.probe.number << 4
+    row = 0
+    status = OK
+    while row < count and not status:
+        foca.probe.add_helper(foca.picker.rows[row])
+        status = send(foca, foca.picker.rows[row], head, _PROBED)
+        row += 1
+    return status
+
+
+def suspect_to_down(foca, row):
+    """The deadline of the suspect at `row` passed without a refutation."""
+    members = foca.members
+    outcome = 0
+    members.copy(row, _UPDATE)
+    if not foca.config.strict or foca.suspected[row] == members.incarnations[row]:
+        members.states[_UPDATE] = _DOWN
+        members.incarnations[_UPDATE] = members.incarnations[row]
+        outcome = apply(foca, _UPDATE, True)
+    reconsider(foca)
+    if outcome & _SUCCESS or foca.config.strict:
+        return turn_undead(foca, _UPDATE)
+    return OK
+
+
+def periodic_announce(foca):
+    config = foca.config
+    if not config.periodic_announce_ms:
+        return OK
+    foca.timers.set(ANNOUNCE, foca.now_ms, config.periodic_announce_ms)
+    count = foca.picker.choose(config.periodic_announce_members, 0, 0, None)
+    return spread(foca, _ANNOUNCE, count)
+
+
+def periodic_announce_down(foca):
+    """Announce to some Down members: after a partition they answer. Hardened: never to our own address."""
+    config = foca.config
+    if not config.periodic_announce_to_down_ms:
+        return OK
+    foca.timers.set(ANNOUNCE_DOWN, foca.now_ms, config.periodic_announce_to_down_ms)
+    own = 0 if config.strict else foca.members.find(_SELF)
+    count = foca.picker.choose(config.periodic_announce_to_down_members, 1, own, None)
+    return spread(foca, _ANNOUNCE, count)
+
+
+def periodic_gossip(foca):
+    """Gossip to some members, if there is anything to tell."""
+    config = foca.config
+    if not config.periodic_gossip_ms:
+        return OK
+    foca.timers.set(GOSSIP, foca.now_ms, config.periodic_gossip_ms)
+    if foca.backlog.is_empty() and not (foca.items and foca.items.count):
+        return OK
+    count = foca.picker.choose(config.periodic_gossip_members, 0, 0, None)
+    return spread(foca, _GOSSIP, count)

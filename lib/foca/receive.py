@@ -1,0 +1,225 @@
+"""React to one datagram. Floor 3.
+
+    too long? decode header; from ourselves? malformed? for us? validate all members   -> nothing was changed so far
+    the sender is alive; then its updates; then its custom broadcasts; then the answer
+
+Invariant: a datagram is either refused whole, with a status and nothing changed, or its sender and updates are applied.
+Only a bad custom section is found later: what stood before it stays applied, and the message is answered.
+Source: docs/WIRE.md, "Receiving".
+"""
+
+from ._port import const
+from .effects import apply, reconsider
+from .errors import (
+    CUSTOM_BROADCAST,
+    DATA_FROM_OURSELVES,
+    DATA_RECEIVED,
+    DATA_TOO_BIG,
+    DECODE,
+    FEEDS_LIMITED,
+    FOREIGN_ADDRESS,
+    FOREIGN_MEMBERS,
+    INDIRECT_FOR_OURSELVES,
+    ITEMS_EVICTED,
+    ITEMS_REFUSED,
+    MALFORMED_PACKET,
+    NOT_FOR_US,
+    OK,
+    RELAYS_LIMITED,
+)
+from .limits import FEED, RELAY
+from .outgoing import send, turn_undead
+from .runtime import DATA_RECEIVED as DATA_RECEIVED_EVENT
+from .selfhood import about_us, apply_update, jump
+
+_SELF = const(0)
+_SRC = const(1)
+_DST = const(2)
+_THIRD = const(3)
+_UPDATE = const(4)
+_PROBED = const(6)
+_ALIVE = const(0)
+_DOWN = const(2)
+_PING = const(0)
+_ACK = const(1)
+_PING_REQ = const(2)
+_INDIRECT_PING = const(3)
+_INDIRECT_ACK = const(4)
+_FORWARDED_ACK = const(5)
+_ANNOUNCE = const(6)
+_FEED = const(7)
+_BROADCAST = const(9)
+_TURN_UNDEAD = const(10)
+_HAS_NUMBER = const(4)
+_FOREIGN = const(-2)
+_CONNECTED = const(1)
+_UNDEAD = const(2)
+_IS_ACTIVE = const(1)
+_LOST = const(16)
+_REFUSED = const(32)
+
+
+def receive(foca):
+    """React to the datagram in the inbox; returns a status."""
+    cursor = foca.inbox
+    status = _accept(foca, cursor)
+    if status:
+        return status
+    if foca.head < 0:
+        foca.counters[NOT_FOR_US] += 1
+        return OK
+    foca.counters[DATA_RECEIVED] += 1
+    if foca.config.notify_data:
+        foca.message_tag = foca.head & 15
+        foca.message_number = foca.head >> 4
+        foca.message_third = _THIRD
+        foca.runtime.notify(DATA_RECEIVED_EVENT, _SRC)
+    foca.members.states[_SRC] = _ALIVE
+    status = apply(foca, _SRC, True)
+    if status & _LOST or not status & (_IS_ACTIVE | _REFUSED):
+        return _answer_inactive(foca)
+    status = _apply_updates(foca, cursor)
+    if status:
+        return status
+    reconsider(foca)
+    cursor.pos = foca.custom_at
+    status = _take_items(foca, cursor)
+    if foca.connection == _CONNECTED:
+        status = _react(foca, foca.head & 15, foca.head >> 4) or status
+    return status
+
+
+def _accept(foca, cursor):
+    """Everything that can refuse a datagram before it changes anything; returns a status.
+
+    Leaves in foca.head: tag | number << 4, or -1 when it is for somebody else; in `updates` and `foreign` how many members
+    follow at the cursor, in `custom_at` where the custom section starts.
+    """
+    if cursor.end > foca.config.packet_bytes_max:
+        return DATA_TOO_BIG
+    head = foca.head = foca.codec.read_header(cursor)
+    if head < 0:
+        return FOREIGN_ADDRESS if head == _FOREIGN else DECODE
+    if foca.members.same_address(_SRC, _SELF):
+        return DATA_FROM_OURSELVES
+    head &= 15
+    if cursor.left() == 1 or (head == _ANNOUNCE and cursor.left()):
+        return MALFORMED_PACKET
+    if not foca.members.same_identity(_DST, _SELF):
+        if head != _ANNOUNCE or not foca.members.same_address(_DST, _SELF):
+            foca.head = -1
+            return _not_for_us(foca)
+    return _check_members(foca, cursor, head != _BROADCAST)
+
+
+def _not_for_us(foca):
+    """Nothing changes, except (hardened) when somebody talks to a later life of ours: then we jump past it."""
+    if foca.config.strict or foca.has_left or not foca.members.same_address(_DST, _SELF):
+        return OK
+    if foca.members.wins(_DST, _SELF):
+        foca.members.copy(_DST, _UPDATE)
+        return jump(foca)
+    return OK
+
+
+def _check_members(foca, cursor, has_members):
+    """Validate the members section and leave the cursor at its first member; returns a status."""
+    foca.updates = foca.foreign = 0
+    if has_members and cursor.left():
+        foca.updates = cursor.read_u16be()
+        has_members = cursor.pos
+        foca.foreign = foca.codec.skip_members(cursor, foca.updates)
+        if not cursor.ok:
+            return DECODE
+        foca.counters[FOREIGN_MEMBERS] += foca.foreign
+        foca.custom_at = cursor.pos
+        cursor.pos = has_members
+    else:
+        foca.custom_at = cursor.pos
+    return OK
+
+
+def _answer_inactive(foca):
+    """The sender is Down or an older identity: nothing it says counts, but it may tell us that we are Down ourselves."""
+    if foca.head & 15 == _TURN_UNDEAD:
+        status = about_us(foca, _DOWN, 0)
+        if status or (foca.connection == _UNDEAD and not foca.config.strict):
+            return status  # hardened: two Undead nodes do not tell each other so for ever
+    return turn_undead(foca, _SRC)
+
+
+def _apply_updates(foca, cursor):
+    """Apply the validated members; a gossip about ourselves that cannot be sent ends it with its status."""
+    codec = foca.codec
+    status = OK
+    left = foca.updates
+    while left and not status:
+        left -= 1
+        if not foca.foreign or not codec.skip_foreign(cursor):
+            codec.read_member(cursor, _UPDATE)
+            status = apply_update(foca, True)
+    return status
+
+
+def _take_items(foca, cursor):
+    """Offer every item of the custom section to the handler; returns a status."""
+    while cursor.end - cursor.pos > 2:
+        size = cursor.read_u16be()
+        if not size or size > cursor.end - cursor.pos:
+            return MALFORMED_PACKET
+        if not foca.items:
+            return CUSTOM_BROADCAST
+        news = foca.handler.receive_item(cursor.buf, cursor.pos, cursor.pos + size, _SRC)
+        if news < 0:
+            return CUSTOM_BROADCAST
+        if news:
+            keep_item(foca, cursor.buf, cursor.pos, cursor.pos + size)
+        cursor.pos += size
+    return MALFORMED_PACKET if cursor.pos < cursor.end else OK
+
+
+def keep_item(foca, buf, start, end):
+    """Queue news for others; counts what had to give way."""
+    items = foca.items
+    if not items.add(buf, start, end, foca.config.max_transmissions):
+        foca.counters[ITEMS_REFUSED] += 1
+    foca.counters[ITEMS_EVICTED] = items.evicted
+
+
+def _react(foca, tag, number):
+    """Answer a message from an active member; returns a status."""
+    if tag == _PING:
+        return send(foca, _SRC, _ACK | number << 4, 0)
+    if tag == _ACK:
+        foca.probe.receive_ack(_SRC, number)
+    elif tag == _ANNOUNCE:
+        return _answer_announce(foca)
+    elif tag == _TURN_UNDEAD:
+        return about_us(foca, _DOWN, 0)
+    elif tag < _ANNOUNCE:
+        if foca.members.same_identity(_THIRD, _SELF):
+            return INDIRECT_FOR_OURSELVES
+        return _react_to_indirect(foca, tag, number << 4)
+    return OK
+
+
+def _react_to_indirect(foca, tag, number):
+    """The four messages of an indirect probe. `number` is shifted already."""
+    if tag == _INDIRECT_PING:
+        return send(foca, _SRC, _INDIRECT_ACK | number, _THIRD)
+    if tag == _FORWARDED_ACK:
+        if foca.config.strict or foca.members.same_identity(_THIRD, _PROBED):
+            foca.probe.receive_forwarded_ack(_SRC, number >> 4)
+        return OK
+    if not foca.config.strict and not foca.members.find_identity(_THIRD):
+        if not foca.limits.take(RELAY, foca.now_ms):
+            foca.counters[RELAYS_LIMITED] += 1
+            return OK
+    return send(foca, _THIRD, (_INDIRECT_PING if tag == _PING_REQ else _FORWARDED_ACK) | number, _SRC)
+
+
+def _answer_announce(foca):
+    if not foca.config.strict and not foca.limits.take(FEED, foca.now_ms):
+        foca.counters[FEEDS_LIMITED] += 1
+        return OK
+    return send(foca, _SRC, _FEED, 0)

@@ -1,0 +1,171 @@
+"""Our own identity: refute, renew, change, leave. Floor 3.
+
+    Suspect(i) about us  -> raise our incarnation above i and gossip; at 65535 there is nothing above: renew
+    Down about us        -> renew the identity (a larger bump) and gossip from the new one; if impossible: Undead
+    another identity with our address -> it is not alive, we are: recorded as Down
+
+Hardened, beyond the reference: after `leave_cluster` nobody can make us rejoin; renewals that repeat quickly grow in
+steps of 1, 16, 256 .. (peers remember a later life of a board without a clock, and hold it Down); an identity with our
+address and a larger bump makes us jump past it at once; renewals are rate limited, so that two boards with one address do not bump
+each other for ever.
+Source: docs/WIRE.md, "Our own identity"; docs/DIFFERENCES.md.
+"""
+
+from ._port import const, ticks_diff
+from .effects import apply, become_undead, stop
+from .errors import NOT_UNDEAD, OK, RENEWALS, RENEWALS_LIMITED, SAME_IDENTITY
+from .limits import RENEWAL
+from .outgoing import gossip
+from .runtime import REJOIN
+
+_SELF = const(0)
+_UPDATE = const(4)
+_OLD = const(5)
+_CALL = const(7)
+_GONE = const(8)
+_SUSPECT = const(1)
+_DOWN = const(2)
+_INCARNATION_MAX = const(65535)
+_DISCONNECTED = const(0)
+_UNDEAD = const(2)
+_QUICK_MS = const(10000)
+_STEP_MAX = const(1 << 28)
+
+
+def apply_update(foca, broadcast):
+    """Apply the member at row UPDATE, whoever it is about; returns a status.
+
+    A failed gossip on the way is the status; the update is applied all the same.
+    """
+    members = foca.members
+    if not members.same_address(_UPDATE, _SELF):
+        apply(foca, _UPDATE, broadcast)
+        return OK
+    if members.same_identity(_UPDATE, _SELF):
+        return about_us(foca, members.states[_UPDATE], members.incarnations[_UPDATE])
+    if not foca.config.strict and members.wins(_UPDATE, _SELF) and not foca.has_left:
+        return jump(foca)
+    members.states[_UPDATE] = _DOWN
+    members.incarnations[_UPDATE] = 0
+    apply(foca, _UPDATE, broadcast)
+    return OK
+
+
+def about_us(foca, state, incarnation):
+    """Somebody says that we are in `state`; returns a status."""
+    own = foca.members.incarnations[_SELF]
+    if state == _SUSPECT:
+        highest = incarnation if incarnation > own else own
+        if highest == _INCARNATION_MAX:
+            return _rejoin_or_die(foca)
+        if incarnation >= own:
+            foca.members.incarnations[_SELF] = highest + 1
+        return gossip(foca)
+    if state == _DOWN:
+        return _rejoin_or_die(foca)
+    return OK
+
+
+def _rejoin_or_die(foca):
+    strict = foca.config.strict
+    if not strict and foca.has_left:
+        return OK
+    members = foca.members
+    members.copy(_SELF, _OLD)
+    if _renew_old(foca, 1 if strict else _step(foca)) and members.wins(_OLD, _SELF):
+        return _rejoin(foca)
+    members.copy(_SELF, _OLD)  # a long step may have left the range
+    if not strict and _renew_old(foca, 1) and members.wins(_OLD, _SELF):
+        return _rejoin(foca)
+    become_undead(foca)
+    return OK
+
+
+def _renew_old(foca, step):
+    return foca.layout.renew(foca.members.ids, _OLD * foca.layout.record_bytes, step)
+
+
+def jump(foca):
+    """UPDATE has our address and a larger bump: become its successor, or wait if there is none."""
+    members = foca.members
+    members.copy(_UPDATE, _OLD)
+    if _renew_old(foca, 1) and members.wins(_OLD, _UPDATE):
+        return _rejoin(foca)
+    return OK
+
+
+def _step(foca):
+    """How far to renew: 16 times as far as last time when that was only just, else by one."""
+    if not foca.renew_step or ticks_diff(foca.now_ms, foca.renewed_ms) > _QUICK_MS:
+        return 1
+    return foca.renew_step * 16 if foca.renew_step < _STEP_MAX else _STEP_MAX
+
+
+def _rejoin(foca):
+    """Take the identity in OLD; returns a status. Hardened: not more often than `renewals_max` allows."""
+    if not foca.config.strict:
+        if not foca.limits.take(RENEWAL, foca.now_ms):
+            foca.counters[RENEWALS_LIMITED] += 1
+            return OK
+        foca.renew_step = _step(foca)
+        foca.renewed_ms = foca.now_ms
+    foca.counters[RENEWALS] += 1
+    status = _become(foca, _OLD)
+    foca.runtime.notify(REJOIN, _SELF)
+    return status
+
+
+def _become(foca, row):
+    """Swap identities, start over, say that the previous one is Down, and gossip from the new one."""
+    members = foca.members
+    if foca.connection != _UNDEAD:
+        _queue_gone(foca)
+    members.copy(row, _SELF)
+    reset(foca)
+    return gossip(foca)
+
+
+def _queue_gone(foca):
+    """Tell that our identity is Down: after leaving, and when it changes."""
+    members = foca.members
+    members.copy(_SELF, _GONE)
+    members.states[_GONE] = _DOWN
+    members.incarnations[_GONE] = 0
+    members.lengths[_GONE] = 0
+    foca.backlog.queue(_GONE, foca.config.max_transmissions)
+    row = members.find(_SELF)
+    if row:
+        members.left[row] = 0
+
+
+def reset(foca):
+    """Start over as a Disconnected node with incarnation 0; members and backlogs are kept."""
+    stop(foca, _DISCONNECTED)
+    foca.members.incarnations[_SELF] = 0
+    foca.has_left = False
+
+
+def change_identity(foca):
+    """Become the identity at row CALL."""
+    if foca.members.same_identity(_CALL, _SELF):
+        return SAME_IDENTITY
+    return _become(foca, _CALL)
+
+
+def reuse_down_identity(foca):
+    """Be alive again under the same identity. Hardened: our own Down is not told any more."""
+    if foca.connection != _UNDEAD:
+        return NOT_UNDEAD
+    if not foca.config.strict:
+        foca.members.left[_GONE] = 0
+    reset(foca)
+    return OK
+
+
+def leave(foca):
+    """Tell a few members that we are Down, then be Undead."""
+    _queue_gone(foca)
+    status = gossip(foca)
+    become_undead(foca)
+    foca.has_left = True
+    return status

@@ -1,0 +1,96 @@
+"""What the application's calls do, behind the guard in node.py. Floor 3.
+
+Each takes the node and returns a status; arguments wait in the row CALL, in the inbox cursor, or in `passes_on`.
+"""
+
+from ._port import const
+from .effects import reconsider
+from .errors import (
+    CUSTOM_BROADCAST,
+    DATA_TOO_BIG,
+    DECODE,
+    MALFORMED_PACKET,
+    OK,
+    REFUSED_MEMBERS,
+    STALE,
+    TABLE_FULL,
+)
+from .outgoing import send
+from .probing import fire
+from .receive import keep_item
+from .selfhood import apply_update
+
+_UPDATE = const(4)
+_CALL = const(7)
+_ANNOUNCE = const(6)
+_BROADCAST = const(9)
+
+
+def tick(foca):
+    """Fire what is due at `now_ms`, the earliest first, `timers_per_tick_max` at most."""
+    left = foca.config.timers_per_tick_max
+    while left:
+        kind = foca.timers.due(foca.now_ms)
+        if kind < 0:
+            break
+        foca.count(fire(foca, kind))
+        left -= 1
+    return OK
+
+
+def announce(foca):
+    """Announce to the identity in CALL."""
+    return send(foca, _CALL, _ANNOUNCE, 0)
+
+
+def broadcast(foca):
+    """Send the custom broadcasts to some members that want them, until none is left."""
+    items = foca.items
+    if not items or not items.count:
+        return OK
+    count = foca.picker.choose(foca.config.num_indirect_probes, 0, 0, foca.handler)
+    status = OK
+    i = 0
+    while i < count and items.count and not status:
+        status = send(foca, foca.picker.rows[i], _BROADCAST, 0)
+        i += 1
+    return status
+
+
+def add_broadcast(foca):
+    """Queue the bytes of the inbox as a custom broadcast."""
+    size = foca.inbox.end
+    if not size:
+        return MALFORMED_PACKET
+    limit = foca.config.packet_bytes_max
+    if not foca.config.strict:  # with a Broadcast's header in front it must fit into what we send
+        limit = foca.config.send_bytes_max - foca.header_bytes_max - 2
+    if size > limit:
+        return DATA_TOO_BIG
+    if not foca.items:
+        return CUSTOM_BROADCAST
+    news = foca.handler.receive_item(foca.inbox.buf, 0, size, -1)
+    if news <= 0:
+        return CUSTOM_BROADCAST if news else STALE
+    keep_item(foca, foca.inbox.buf, 0, size)
+    return OK
+
+
+def apply_many(foca):
+    """Apply the members in the inbox, after validating all of them."""
+    cursor = foca.inbox
+    while cursor.pos < cursor.end:
+        foca.codec.skip_members(cursor, 1)
+        if not cursor.ok:
+            return DECODE
+    cursor.pos = 0
+    refused = foca.counters[REFUSED_MEMBERS]
+    status = OK
+    while cursor.pos < cursor.end and not status:
+        if not foca.codec.skip_foreign(cursor):
+            foca.codec.read_member(cursor, _UPDATE)
+            status = apply_update(foca, foca.passes_on)
+    reconsider(foca)
+    if not status and refused != foca.counters[REFUSED_MEMBERS]:
+        return TABLE_FULL
+    return status
