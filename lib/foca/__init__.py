@@ -19,9 +19,14 @@ _WHERE = {
 
 
 def __getattr__(name):
-    module = _WHERE.get(name)
-    if module is None:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    module = "foca." + _WHERE.get(name, name)
+    try:
+        value = __import__(module, None, None, (name,))
+    except ImportError:
         raise AttributeError("module 'foca' has no attribute %r" % (name,))
-    value = getattr(__import__("foca." + module, None, None, (name,)), name)
+    if name in _WHERE:
+        value = getattr(value, name)
     globals()[name] = value
     return value

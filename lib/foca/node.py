@@ -13,7 +13,6 @@ Source: foca's API, name by name (docs/FEATURES.md); the deviations are in docs/
 
 from array import array
 
-from . import verbs
 from ._port import const, entropy
 from .backlog import Backlog
 from .cursor import Cursor
@@ -30,6 +29,7 @@ from .receive import receive
 from .rng import Rng
 from .selfhood import change_identity, leave, reuse_down_identity
 from .timers import Timers
+from .verbs import add_broadcast, announce, apply_many, broadcast, tick
 
 _SELF = const(0)
 _CALL = const(7)
@@ -120,7 +120,7 @@ class Foca:
             return 0
         self.now_ms = now_ms
         if self.timers.remaining_ms(now_ms) == 0:
-            self._run(verbs.tick)
+            self._run(tick)
         return self.timers.remaining_ms(now_ms)
 
     def _run(self, verb):
@@ -142,7 +142,7 @@ class Foca:
 
     def announce(self, identity):
         """Send one Announce to `identity` (a record; its bump is a guess): the way to join. Changes nothing locally."""
-        return self._run(verbs.announce) if self._put(identity) else self.count(BUSY)
+        return self._run(announce) if self._put(identity) else self.count(BUSY)
 
     def gossip(self):
         """Send a Gossip to up to `num_indirect_probes` random active members, even with nothing queued."""
@@ -150,7 +150,7 @@ class Foca:
 
     def broadcast(self):
         """Send the custom broadcasts to some members that want them, without waiting for a probe."""
-        return self.count(BUSY) if self._busy else self._run(verbs.broadcast)
+        return self.count(BUSY) if self._busy else self._run(broadcast)
 
     def add_broadcast(self, data, count):
         """Queue the custom broadcast data[:count]; sends nothing by itself.
@@ -161,7 +161,7 @@ class Foca:
         if self._busy:
             return self.count(BUSY)
         self.inbox.open(data, 0, count)
-        return self._run(verbs.add_broadcast)
+        return self._run(add_broadcast)
 
     def leave_cluster(self):
         """Tell some members that we are Down, then be Undead: nothing is sent any more, members are still tracked."""
@@ -185,7 +185,7 @@ class Foca:
         self.inbox.open(buf, 0, count)
         self.now_ms = now_ms
         self.passes_on = do_broadcast
-        return self._run(verbs.apply_many)
+        return self._run(apply_many)
 
     def dump(self, buf):
         """Write every known member, Down ones included, into `buf` as `apply_many` takes them.

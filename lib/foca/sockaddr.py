@@ -20,8 +20,8 @@ ports/esp32/modsocket.c (socket_sendto), shared/netutils/netutils.c. Texts were 
 1.25; for the esp32 the source was read.
 """
 
+from .address import host_of, parse_host, port_of
 from .errors import ConfigError, UsageError
-from .identity import parse_host
 
 _MAPPED = b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff"
 
@@ -86,10 +86,10 @@ class Tuples:
 
     def put(self, ids, at):
         layout = self.layout
-        host = layout.host(ids, at)
+        host = host_of(layout, ids, at)
         if layout.tag == 2 and ids[at] == 0:
             host = "::ffff:" + host
-        return host, layout.port(ids, at) if layout.has_port else self.port
+        return host, port_of(layout, ids, at) if layout.has_port else self.port
 
 
 class Packed:

@@ -7,7 +7,7 @@ comes first, because a `recv` that finds nothing costs its buffer and an excepti
     port     holds   an empty datagram  would block
     CPython  many    reads as b""       EAGAIN
     unix     many    reads as b""       EAGAIN
-    rp2      1 or 4  reads as b""       ENOMEM     one up to 1.25 (micropython PR 17261)
+    rp2      1 or 4  reads as b""       ENOMEM     1 up to 1.25 (micropython PR 17261)
     esp32    6       ends the socket    ETIMEDOUT  ENOMEM while ARP has no answer (#12842)
 
 - esp32: after an empty datagram all reads give b"" (micropython-lib #736): open a new socket.
@@ -95,13 +95,12 @@ class Udp:
         self._six = layout.tag > 0
         self._sock = self._view_of = self._view = None
         self._failures = 0
-        self._retry_ms = ticks_ms()
+        self._tried_ms = ticks_add(ticks_ms(), -_REOPEN_MS)
         self._closed = False
-        self._poll = self._select.poll()
-        self._ipoll = getattr(self._poll, "ipoll", None)
         self._addresses = choose(layout, socket, self._platform)
         self._put = self._addresses.put
         self.host, self._bind_host = check_host(layout, host)
+        self._shut()
         self._bind(port)
 
     def _bind(self, port):
@@ -135,24 +134,25 @@ class Udp:
         self._sock = sock
 
     def _shut(self):
-        sock = self._sock
-        self._sock = None
-        if sock is not None:
-            try:
-                self._poll.unregister(sock)
-                sock.close()
-            except OSError:
-                pass
-
-    def _reopen(self):
-        """Whether there is a socket after replacing it, which is done once in _REOPEN_MS."""
-        now_ms = ticks_ms()
-        if self._closed or ticks_diff(now_ms, self._retry_ms) < 0:
-            return self._sock is not None
-        self._retry_ms = ticks_add(now_ms, _REOPEN_MS)
-        self._failures = 0
-        self._shut()
         try:
+            if self._sock:
+                self._sock.close()
+        except OSError:
+            pass
+        self._sock = None
+        self._poll = self._select.poll()  # a new one: the old one may watch a closed socket
+        self._ipoll = getattr(self._poll, "ipoll", None)
+
+    def _reopen(self, at_once=False):
+        """Replace the socket, if _REOPEN_MS are over; whether there is one then."""
+        now_ms = ticks_ms()
+        soon = 0 <= ticks_diff(now_ms, self._tried_ms) < _REOPEN_MS and not at_once
+        if self._closed or soon:
+            return self._sock is not None
+        self._tried_ms = now_ms
+        self._failures = 0
+        try:
+            self._shut()
             self._open()
         except (OSError, MemoryError) as error:
             self._kind(error)
@@ -211,9 +211,8 @@ class Udp:
                 return None
             if not data:
                 self._count(_EMPTY)
-                if self._platform == "esp32":  # at once, or a stranger could keep us deaf
-                    self._retry_ms = ticks_ms()
-                    self._reopen()
+                if self._platform == "esp32":
+                    self._reopen(True)  # or a stranger could keep us deaf
                     return None
             elif len(data) > self.packet_bytes_max:
                 self._count(_TOO_LONG)
