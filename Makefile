@@ -78,7 +78,7 @@ typings: $(STAMP) ## the boards' own modules for your editor, in typings/
 		$$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['stubs'])")
 
 clean: ## remove everything that make has made
-	rm -rf .venv .vm .cache build dist typings lib/*.egg-info
+	rm -rf .venv .vm .cache .hypothesis .pytest_cache .ruff_cache build dist typings *.egg-info
 
 $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed: none found, or set PYTHON='; exit 1; }

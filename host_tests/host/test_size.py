@@ -95,3 +95,11 @@ def test_the_command_line_prints_and_checks(library, capsys):
     (library / "bad.py").write_text("def f(a, /): pass\n")
     assert size.main(["--library", str(library)]) == 2
     assert "mpy-cross refuses it" in capsys.readouterr().err
+
+
+def test_a_file_that_the_vm_cannot_import_is_named_and_fails_the_check(library, mp32, capsys):
+    (library / "udp.py").write_text('"""A shell. Floor 4."""\n\nfrom .wire import PONG\n')
+    assert size.main(["--library", str(library), "--check"]) == 1
+    out = capsys.readouterr().out
+    assert "small.udp cannot be imported on the 32-bit VM: ImportError" in out
+    assert "a minimal node cannot be imported" in out
