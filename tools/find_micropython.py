@@ -177,6 +177,8 @@ def install_missing() -> None:
     if not missing:
         return
     with _only_one():
+        for leftover in VM_FOLDER.glob("tmp-*"):  # of a run that was killed
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         missing -= {name for name in missing if (VM_FOLDER / name).exists()}
         for name in sorted(missing):
             try:

@@ -108,6 +108,13 @@ def test_a_program_that_is_there_is_not_fetched_again(machine, monkeypatch):
     assert len(find_micropython.find(install=True)) == 3
 
 
+def test_what_a_killed_run_left_is_cleared(machine):
+    (machine / ".vm" / "tmp-abc" / "unpacked").mkdir(parents=True)
+    (machine / ".vm" / "tmp-abc-mp32").touch()
+    find_micropython.find(install=True)
+    assert sorted(path.name for path in (machine / ".vm").iterdir()) == ["lock"]
+
+
 def test_the_mirror_is_that_of_the_machine():
     text = (
         "'http://mirror.test/debian-security/dists/bookworm-security/InRelease' a 0 \n"
