@@ -31,7 +31,7 @@ demo: vm ## real MicroPython nodes find each other, one is killed, it comes back
 	@PYTHONPATH=lib $(PYTHON) tools/demo.py $(if $(N),-n $(N))
 
 test: $(STAMP) vm lint types ## everything: lint, types, all tests on every interpreter, coverage
-	@mkdir -p .cache
+	@mkdir -p .cache/coverage
 	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
 	@$(MAKE) --no-print-directory coverage
 
@@ -42,7 +42,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .
 
 types: $(STAMP)
-	@mkdir -p .cache
+	@mkdir -p .cache/coverage
 	@$(BIN)/mypy --no-error-summary
 
 floors: $(STAMP)
@@ -52,9 +52,9 @@ floors: $(STAMP)
 # summary is the last thing on the screen.
 coverage: $(STAMP)
 	@files="$$($(BIN)/python tools/floors.py --covered)"; \
-	if [ -n "$$files" ] && [ -e .cache/coverage ]; then \
-		$(BIN)/coverage report --include="$$files" --fail-under=100 > .cache/coverage.txt \
-		|| { cat .cache/coverage.txt; exit 1; }; \
+	if [ -n "$$files" ] && [ -e .cache/coverage/data ]; then \
+		$(BIN)/coverage report --include="$$files" --fail-under=100 > .cache/not-covered \
+		|| { cat .cache/not-covered; exit 1; }; \
 	fi
 
 vm: ## find MicroPython, or fetch the distribution's own into .vm/
