@@ -1,0 +1,126 @@
+"""What the crate and our strict core may disagree on. Each mask is a row of docs/DIFFERENCES.md.
+
+A mask looks at one compared step: `mask(run, step, crate, theirs, ours)`, where `theirs` and
+`ours` hold what must agree, and `crate` is the whole result. It returns "" when it has nothing to
+say, "used" after it has made the two equal where they may differ, or "ends" when from now on the
+two states are apart, so that the rest of the script tells nothing. How often each was used is
+counted and printed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ours import address
+
+Json = dict[str, Any]
+Mask = Callable[[Any, Json, Json, Json, Json], str]
+
+MASKS: dict[str, Mask] = {}
+
+
+def row(name: str) -> Callable[[Mask], Mask]:
+    """Register a mask under the name of its row in docs/DIFFERENCES.md."""
+
+    def register(mask: Mask) -> Mask:
+        MASKS[name] = mask
+        return mask
+
+    return register
+
+
+def late_suspicion(crate: Json, theirs: Json) -> str:
+    """The identity of a ChangeSuspectToDown of the crate that only sent a TurnUndead, or ""."""
+    timer = crate.get("timer", [0, 0, [""]])[2]
+    if timer[0] != "ChangeSuspectToDown" or theirs["result"] != "Ok":
+        return ""
+    sends = [event["send"] for event in crate["events"] if "send" in event]
+    if len(theirs["events"]) != 1 or len(sends) != 1:
+        return ""
+    identity: str = timer[1]
+    told = sends[0]["header"][3] == ["TurnUndead"] and sends[0]["to"] == identity
+    return identity if told else ""
+
+
+@row("one-suspicion-per-member")
+def one_suspicion_per_member(run: Any, step: Json, crate: Json, theirs: Json, ours: Json) -> str:
+    """The crate starts a timer with every failed probe of a suspect; ours keeps the earliest.
+
+    The later ones change nothing any more; they send a TurnUndead once again.
+    """
+    identity = late_suspicion(crate, theirs)
+    if not identity or ours["events"] or all(identity != m[0] for m in theirs["members"]):
+        return ""
+    theirs["events"] = []
+    return "used"
+
+
+@row("suspicion-of-a-former-identity")
+def suspicion_of_a_former_identity(
+    run: Any, step: Json, crate: Json, theirs: Json, ours: Json
+) -> str:
+    """A suspect came back under a newer identity: the crate still tells the former one that it is
+    down; ours drops the deadline with the identity.
+    """
+    identity = late_suspicion(crate, theirs)
+    if not identity or ours["events"]:
+        return ""
+    known = [m[0] for m in theirs["members"] if address(m[0]) == address(identity)]
+    if not known or known == [identity]:
+        return ""
+    theirs["events"] = []
+    return "used"
+
+
+@row("suspicion-of-a-forgotten-member")
+def suspicion_of_a_forgotten_member(
+    run: Any, step: Json, crate: Json, theirs: Json, ours: Json
+) -> str:
+    """A suspect was forgotten and met again before its time was up: the crate's old timer still
+    takes it down; ours starts afresh.
+    """
+    timer = crate.get("timer", [0, 0, [""]])[2]
+    if timer[0] != "ChangeSuspectToDown" or ours["events"] or theirs == ours:
+        return ""
+    return "ends" if timer[1] in run.forgotten else ""
+
+
+@row("forgotten-with-its-update")
+def forgotten_with_its_update(run: Any, step: Json, crate: Json, theirs: Json, ours: Json) -> str:
+    """A Down member is forgotten while its update is queued: ours drops the update with it."""
+    timer = crate.get("timer", [0, 0, [""]])[2]
+    if timer[0] != "RemoveDown" or theirs["updates_backlog"] != ours["updates_backlog"] + 1:
+        return ""
+    return "ends" if address(timer[1]) in run.ours.queued else ""
+
+
+@row("newer-state-overtakes")
+def newer_state_overtakes(run: Any, step: Json, crate: Json, theirs: Json, ours: Json) -> str:
+    """Members applied without broadcast, whose older state is still queued: the crate goes on
+    telling the old state, ours tells what it knows.
+    """
+    if step["op"] != "apply_many" or step["do_broadcast"]:
+        return ""
+    for member in ours["members"]:
+        queued = run.ours.queued.get(address(member[0]))
+        if queued and queued != member:
+            return "ends"
+    return ""
+
+
+@row("helper-renamed-by-its-own-answer")
+def helper_renamed_by_its_own_answer(
+    run: Any, step: Json, crate: Json, theirs: Json, ours: Json
+) -> str:
+    """A helper's ForwardedAck also brings a newer identity of that helper: the crate still counts
+    the ack, ours no longer knows the helper that it asked.
+    """
+    if step["op"] != "data":
+        return ""
+    for event in crate["events"]:
+        if event.get("notify", [""])[0] == "DataReceived":
+            src, _, _, message = event["notify"][1]
+            before = [member[0] for member in run.state["members"]]
+            after = [member[0] for member in theirs["members"]]
+            if message[0] == "ForwardedAck" and src in before and src not in after:
+                return "ends"
+    return ""
