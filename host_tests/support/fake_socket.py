@@ -266,10 +266,11 @@ class FakeSocket:
         return data[:count]
 
     def close(self):
-        self.net.called("close")
+        """Closed also when it raises, as POSIX and lwIP have it."""
         self.open = False
         if self in self.net.sockets:
             self.net.sockets.remove(self)
+        self.net.called("close")
 
     def parse(self, address):
         """(host, port) as this port's C code reads `address`, or the error it raises."""

@@ -9,6 +9,7 @@ from foca._port import MICROPYTHON, ticks_add
 from foca.address import pack
 from foca.errors import UsageError
 from foca.identity import Layout, ip, ipv4, ipv6, mac, own
+from foca.rng import Rng
 from foca.udp import COUNTER_NAMES, Udp
 from support.check import raises
 from support.fake_socket import (
@@ -23,6 +24,8 @@ from support.fake_socket import (
     parse_netutils,
 )
 from support.transport_contract import UdpWorld, run_contract
+
+NEEDS = ("socket", "select")
 
 PEER = "10.0.0.2"
 PORT = 36220
@@ -722,6 +725,44 @@ def test_a_heap_too_full_for_a_new_socket_is_survived():
     later(a, 1000)
     assert a.send(peer(), 0, b"x", 1) is True
     a.close()
+
+
+def test_no_storm_of_errors_is_ever_raised_or_outlasts_its_cause():
+    """Any number, at any call, in any order: 30 seeds on every port. Afterwards all is well."""
+    calls = ("socket", "setsockopt", "bind", "sendto", "recv", "poll", "close")
+    for profile in PROFILES:
+        for seed in range(1, 31):
+            rng = Rng(seed)
+            net = FakeNet(profile)
+            a = open_one(net)
+            for _ in range(200):
+                if rng.below(3) == 0:
+                    call = calls[rng.below(len(calls))]
+                    number = rng.below(140) - 5
+                    net.fail(call, OSError(number) if number else MemoryError(), 1 + rng.below(4))
+                action = rng.below(6)
+                if action == 0:
+                    net.deliver(PORT, bytes(rng.below(4) * 700))
+                elif action == 1:
+                    later(a, rng.below(1500))
+                elif action == 2:
+                    assert a.wait(0) in (True, False)
+                elif action == 3:
+                    assert a.send(peer(), 0, b"hello", 1 + rng.below(5)) in (True, False)
+                else:
+                    data = a.receive()
+                    assert data is None or len(data) in (700, 1400)
+                assert len(net.sockets) <= 1
+            net.failures = {}
+            later(a, 1000)
+            for _ in range(40):  # what still waits in the queue, and a failed read or two
+                if a.receive() is None and net.sockets and not net.sockets[0].queue:
+                    break
+            net.deliver(PORT, b"calm")
+            assert bytes(a.receive()) == b"calm", (profile.name, seed)
+            assert a.send(peer(), 0, b"calm", 4), (profile.name, seed)
+            a.close()
+            assert net.sockets == []
 
 
 def test_close_is_final_even_when_it_fails():

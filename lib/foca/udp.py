@@ -51,6 +51,7 @@ _KINDS = (
 )
 _OTHER = const(3)
 
+_ERRORS = (OSError, MemoryError, ValueError)  # what a socket raises; anything else is our bug
 _SKIPS_MAX = const(8)  # empty or too long datagrams passed over by one `receive`
 _FAILURES_MAX = const(8)  # reads, or sends of kind other, without a success: a new socket
 _REOPEN_MS = const(1000)  # at least, from one attempt to the next
@@ -137,7 +138,7 @@ class Udp:
         try:
             if self._sock:
                 self._sock.close()
-        except OSError:
+        except _ERRORS:
             pass
         self._sock = None
         self._poll = self._select.poll()  # a new one: the old one may watch a closed socket
@@ -154,7 +155,7 @@ class Udp:
         try:
             self._shut()
             self._open()
-        except (OSError, MemoryError) as error:
+        except _ERRORS as error:
             self._kind(error)
             return False
         self._count(_REOPENED)
@@ -193,7 +194,7 @@ class Udp:
                 self._count(_SENT)
                 return True
             self._count(_LOST_BY_KIND + _OTHER)
-        except (OSError, MemoryError, ValueError) as error:
+        except _ERRORS as error:
             self._not_sent(error)
         return False
 
@@ -226,7 +227,7 @@ class Udp:
         try:
             if (self._sock or self._reopen()) and self._readable(0):
                 return self._sock.recv(self._ask_bytes)
-        except (OSError, MemoryError, ValueError) as error:
+        except _ERRORS as error:
             self._not_read(error)
         return None
 
@@ -246,7 +247,7 @@ class Udp:
         """Sleep until a datagram is there or `timeout_ms` (0 and up) are over; whether one is."""
         try:
             return self._readable(timeout_ms)
-        except (OSError, ValueError):
+        except _ERRORS:
             return False
 
     def close(self):
