@@ -19,7 +19,10 @@ def pack(layout, host, port=0, bump=0):
     `host`: "192.168.1.5", "2001:db8::1" or the octets as bytes. `port`: 0 .. 65535, `bump`: 0 .. 2**bump_bits - 1.
     Raises ConfigError saying which part does not fit.
     """
-    octets = host if isinstance(host, (bytes, bytearray)) else parse_host(host)
+    octets = host
+    if not isinstance(host, (bytes, bytearray)):
+        # eight pairs are an IPv6 literal only where addresses are IPv6
+        octets = (layout.tag == _UNTAGGED and _parse_pairs(host)) or parse_host(host)
     family = b""
     if layout.tag == _BOTH:
         family = b"\x00" if len(octets) == 4 else b"\x01"
@@ -46,10 +49,12 @@ def parse(layout, text, bump=0):
     if not layout.has_port:
         return pack(layout, text, 0, bump)
     name, separator, digits = text.rpartition(":")
-    if not separator or not digits.isdigit():
+    if not separator or not _is_number(digits):
         raise ConfigError("address %r is not HOST:PORT, like 192.168.1.5:36220" % (text,))
     if name.startswith("[") and name.endswith("]"):
         name = name[1:-1]
+    elif ":" in name and layout.tag != _UNTAGGED:
+        raise ConfigError("address %r needs brackets, like [2001:db8::1]:36220" % (text,))
     return pack(layout, name, int(digits), bump)
 
 
@@ -95,24 +100,36 @@ def parse_host(text):
     """
     parts = text.split(".")
     if len(parts) == 4 and ":" not in text:
-        if all([part.isdigit() and len(part) <= 3 and int(part) < 256 for part in parts]):
+        if all([_is_number(part) and len(part) < 4 and int(part) < 256 for part in parts]):
             return bytes([int(part) for part in parts])
     elif "::" in text or len(text.split(":")) == 8:
         octets = _parse_ipv6(text)
         if octets:
             return octets
     else:
-        pairs = text.split(":")
-        if all([len(pair) == 2 and _is_hex(pair) for pair in pairs]):
-            return bytes([int(pair, 16) for pair in pairs])
+        octets = _parse_pairs(text)
+        if octets:
+            return octets
     raise ConfigError(
         "host %r is not a literal like 192.168.1.5, 2001:db8::1 or aa:bb:cc:dd:ee:ff: names are not resolved"
         % (text,)
     )
 
 
+def _is_number(text):
+    return all([digit in "0123456789" for digit in text]) and 1 <= len(text) <= 5
+
+
 def _is_hex(text):
     return all([digit in "0123456789abcdefABCDEF" for digit in text]) and text != ""
+
+
+def _parse_pairs(text):
+    """The octets of pairs of hex digits, or b"" when `text` is something else."""
+    pairs = text.split(":")
+    if all([len(pair) == 2 and _is_hex(pair) for pair in pairs]):
+        return bytes([int(pair, 16) for pair in pairs])
+    return b""
 
 
 def _parse_ipv6(text):

@@ -13,22 +13,24 @@ from array import array
 
 from ._port import const
 
+_BOTH = const(2)
 _GONE = const(8)
 
 
 class Backlog:
     def __init__(self, members, codec, send_bytes_max):
         """`send_bytes_max`: the longest packet, which bounds how many updates one can carry."""
-        most = send_bytes_max // (members.layout.octets + 2) + 1
+        most = 4 if members.layout.tag == _BOTH else members.layout.octets
+        most = min(members.rows, send_bytes_max // (most + 2) + 1)
         self.members = members
         self.codec = codec
         self.top = 0
         self._key = bytearray(1)
         self._count = 0
-        self._sent = array("H", bytes(2 * min(members.rows, most)))
+        self._sent = array("H", bytes(2 * most))
 
     def queue(self, row, transmissions):
-        """Tell the state of `row` (a member, or GONE) `transmissions` times, 1 .. 255, from now on."""
+        """Tell the state of `row` (a member, or GONE) `transmissions` times, 1 .. 255, from now on; 0 takes it back."""
         self.members.left[row] = transmissions
         if transmissions > self.top:
             self.top = transmissions

@@ -11,11 +11,16 @@ Source: docs/WIRE.md, "Filling a packet".
 """
 
 from ._port import const
-from .errors import BYTES_SENT, DATA_SENT, ENCODE, OK, TURN_UNDEAD_LIMITED
-from .limits import TURN_UNDEAD
-from .runtime import DATA_SENT as DATA_SENT_EVENT
 from .wire import FLAGS
 
+
+_BYTES_SENT = const(27)
+_DATAGRAMS_SENT = const(26)
+_DATA_SENT = const(9)
+_ENCODE = const(7)
+_LIMIT_TURN_UNDEAD = const(0)
+_OK = const(0)
+_TURN_UNDEAD_LIMITED = const(20)
 _PING = const(0)
 _INDIRECT_PING = const(3)
 _GOSSIP = const(8)
@@ -35,7 +40,7 @@ def send(foca, dst, head, third):
     out = foca.outbox
     out.open(out.buf, 0, foca.config.send_bytes_max)
     if foca.header_bytes_max > out.end and foca.codec.header_bytes(dst, head & 15, third) > out.end:
-        return ENCODE
+        return _ENCODE
     out.pos = foca.codec.write_header(out.buf, dst, head, third)
     if FLAGS[head & 15]:
         _add_sections(foca, dst, head & 15)
@@ -89,8 +94,11 @@ def _tell_suspect(foca, dst):
         return foca.backlog.fill(foca.outbox)
     left = members.left[dst]
     members.left[dst] = 0
-    count = _write_one(foca, dst) + foca.backlog.fill(foca.outbox)
-    members.left[dst] = left - 1 if left else 0
+    count = _write_one(foca, dst)
+    if left:
+        left -= count
+    count += foca.backlog.fill(foca.outbox)
+    foca.backlog.queue(dst, left)  # not set in place: the backlog may have forgotten that level
     return count
 
 
@@ -106,20 +114,20 @@ def _write_one(foca, row):
 def _hand_over(foca, dst, head, third):
     count = foca.outbox.pos
     counters = foca.counters
-    counters[DATA_SENT] += 1
-    counters[BYTES_SENT] = (counters[BYTES_SENT] + count) & 0x3FFFFFFF
+    counters[_DATAGRAMS_SENT] += 1
+    counters[_BYTES_SENT] = (counters[_BYTES_SENT] + count) & 0x3FFFFFFF
     foca.runtime.send_to(dst, foca.outbox.buf, count)
     if foca.config.notify_data:
         foca.message_tag = head & 15
         foca.message_number = head >> 4
         foca.message_third = third
-        foca.runtime.notify(DATA_SENT_EVENT, dst)
-    return OK
+        foca.runtime.notify(_DATA_SENT, dst)
+    return _OK
 
 
 def spread(foca, tag, count):
     """Send `tag` to the first `count` members that the picker chose; returns the first status that is not OK."""
-    status = OK
+    status = _OK
     i = 0
     while i < count and not status:
         status = send(foca, foca.picker.rows[i], tag, 0)
@@ -136,8 +144,8 @@ def gossip(foca):
 def turn_undead(foca, dst):
     """Tell the identity at `dst` that we hold it Down, if configured; returns a status. Hardened: rate limited."""
     if not foca.config.notify_down_members:
-        return OK
-    if not foca.config.strict and not foca.limits.take(TURN_UNDEAD, foca.now_ms):
-        foca.counters[TURN_UNDEAD_LIMITED] += 1
-        return OK
+        return _OK
+    if not foca.config.strict and not foca.limits.take(_LIMIT_TURN_UNDEAD, foca.now_ms):
+        foca.counters[_TURN_UNDEAD_LIMITED] += 1
+        return _OK
     return send(foca, dst, _TURN_UNDEAD, 0)
