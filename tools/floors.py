@@ -3,12 +3,12 @@
     python tools/floors.py              check lib/foca, one line for each breach
     python tools/floors.py --covered    the files that must have full branch coverage, with commas
 
-    floor 4   shells and options   address aio accumulate broadcast interface join sockaddr ... udp
+    floor 4   shells and options   address aio accumulate broadcast events interface join sockaddr ... udp
     floor 3   the machine          node -> verbs -> receive, probing -> selfhood -> effects
                                    -> outgoing
     floor 2   state and codecs     members backlog items picker probe timers limits | the codecs
     floor 1   tools                cursor rng config identity runtime codec
-    floor 0   ground               _port wire errors
+    floor 0   ground               _port wire errors status
 
 1. Imports point down only; within floor 3 along the arrows. A file says its floor in its first
    docstring ("Floor 2."), and that must be the floor of this table.
@@ -33,11 +33,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "lib" / "foca"
 
 FLOORS = {
-    4: "__init__ address aio accumulate broadcast interface join sockaddr state trace udp",
+    4: "__init__ address aio accumulate broadcast events interface join sockaddr state trace udp",
     3: "node verbs probing receive selfhood effects outgoing",
     2: "members backlog items picker probe timers limits postcard bincode",
     1: "cursor rng config identity runtime codec",
-    0: "_port wire errors",
+    0: "_port wire errors status",
 }
 # Within a floor a file may import those on a lower step; all others stand on step 0.
 STEPS = {
@@ -50,6 +50,9 @@ STEPS = {
     # The shells of floor 4 use each other in this order.
     "__init__": 9,
     "aio": 3,
+    "events": 1,
+    "broadcast": 1,
+    "trace": 1,
     "join": 2,
     "udp": 2,
     "interface": 1,

@@ -9,7 +9,7 @@ from conformance.golden import CODECS, split_id
 from conformance.hello import HelloHandler
 from foca.address import bump_of, parse, text_of
 from foca.config import Config
-from foca.errors import STALE, STATUS_NAMES
+from foca.status import STALE, STATUS_NAMES
 from foca.identity import ip
 from foca.members import OLD, SELF, UPDATE
 from foca.node import Foca

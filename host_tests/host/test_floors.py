@@ -124,7 +124,8 @@ def test_repeated_constants_are_compared_with_each_other_and_with_their_home():
 def test_the_command_line_lists_what_must_be_covered(capsys, monkeypatch):
     monkeypatch.setattr(floors, "COVERED_FLOORS", (0,))
     assert floors.main(["--covered"]) == 0
-    assert capsys.readouterr().out == "lib/foca/_port.py,lib/foca/errors.py,lib/foca/wire.py\n"
+    names = ("_port", "errors", "status", "wire")
+    assert capsys.readouterr().out == ",".join(f"lib/foca/{name}.py" for name in names) + "\n"
     monkeypatch.setattr(floors, "read", lambda: [make("rng", '"""R. Floor 1."""\nimport os')])
     assert floors.main([]) == 1
     assert "belongs in _port.py" in capsys.readouterr().out

@@ -26,7 +26,9 @@ _HALF = const(0x20000000)
 MICROPYTHON = sys.implementation.name == "micropython"
 PLATFORM = sys.platform
 
-if MICROPYTHON and time.ticks_add(0, -1) == _MASK:  # a 32-bit port: its own functions are right and do not allocate
+if (
+    MICROPYTHON and time.ticks_add(0, -1) == _MASK
+):  # a 32-bit port: its own functions are right and do not allocate
     ticks_ms = time.ticks_ms
     ticks_add = time.ticks_add
     ticks_diff = time.ticks_diff

@@ -90,7 +90,10 @@ def text_of(layout, ids, at=0):
     name = host_of(layout, ids, at)
     if not layout.has_port:
         return name
-    return ("[%s]:%d" if family_of(layout, ids, at) == _V6 else "%s:%d") % (name, port_of(layout, ids, at))
+    return ("[%s]:%d" if family_of(layout, ids, at) == _V6 else "%s:%d") % (
+        name,
+        port_of(layout, ids, at),
+    )
 
 
 def parse_host(text):

@@ -14,7 +14,7 @@ import sys
 from ._port import const, entropy, ticks_ms, unix_seconds
 from .address import bump_of, parse, text_of
 from .config import Config
-from .errors import OK, UsageError
+from .errors import UsageError
 from .events import Events, sleep_ms
 from .identity import ip, ipv4
 from .join import Join
@@ -208,7 +208,7 @@ class Agent(Runtime):
 
     def leave(self):
         """Tell a few members that we go, and close. A member that just vanishes is found out seconds later instead."""
-        status = OK if self.is_closed else self.foca.leave_cluster()
+        status = 0 if self.is_closed else self.foca.leave_cluster()
         self.close()
         return status
 

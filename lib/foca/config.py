@@ -29,7 +29,6 @@ Source: foca's Config; docs/WIRE.md, "Configuration".
 """
 
 from ._port import PLATFORM
-from .errors import ConfigError
 
 _BYTE = 255
 _DAYS_6 = 518400000
@@ -84,7 +83,7 @@ class Config:
         for name in FIELDS:
             setattr(self, name, fields.pop(name, FIELDS[name][0]))
         for name in fields:
-            raise ConfigError("%r is no field of Config: see foca/config.py for the list" % (name,))
+            _refuse("%r is no field of Config: see foca/config.py for the list" % (name,))
         self.check()
 
     @classmethod
@@ -121,7 +120,7 @@ class Config:
         """Raise ConfigError for the first field that cannot work. Strict mode allows what the reference allows."""
         problem = self.problem()
         if problem:
-            raise ConfigError(problem)
+            _refuse(problem)
 
     def problem(self):
         """What cannot work, as a sentence with a remedy, or None."""
@@ -129,19 +128,29 @@ class Config:
             value = getattr(self, name)
             smallest, largest = FIELDS[name][1:]
             if type(value) is not type(largest):  # on MicroPython a bool is no int
-                return "%s %r must be %s" % (name, value, "True or False" if largest is True else "a whole number")
+                return "%s %r must be %s" % (
+                    name,
+                    value,
+                    "True or False" if largest is True else "a whole number",
+                )
             if not smallest <= value <= largest:
                 return "%s %r is out of range: choose %d .. %d" % (name, value, smallest, largest)
         if self.send_bytes_max > self.packet_bytes_max:
-            return "send_bytes_max %d is above packet_bytes_max %d: peers would refuse what we send, lower it" % (
-                self.send_bytes_max,
-                self.packet_bytes_max,
+            return (
+                "send_bytes_max %d is above packet_bytes_max %d: peers would refuse what we send, lower it"
+                % (
+                    self.send_bytes_max,
+                    self.packet_bytes_max,
+                )
             )
         if not self.strict and self.probe_rtt_ms >= self.probe_period_ms:
-            return "probe_rtt_ms %d must be below probe_period_ms %d: raise probe_period_ms to about %d" % (
-                self.probe_rtt_ms,
-                self.probe_period_ms,
-                3 * self.probe_rtt_ms,
+            return (
+                "probe_rtt_ms %d must be below probe_period_ms %d: raise probe_period_ms to about %d"
+                % (
+                    self.probe_rtt_ms,
+                    self.probe_period_ms,
+                    3 * self.probe_rtt_ms,
+                )
             )
         return None
 
@@ -156,9 +165,15 @@ class Config:
         return other.problem()
 
 
+def _refuse(problem):
+    from .errors import ConfigError
+
+    raise ConfigError(problem)
+
+
 def _sized(cluster_size, period_ms, rtt_ms, multiplier):
     if not isinstance(cluster_size, int) or not 1 <= cluster_size <= 0xFFFFFFFF:
-        raise ConfigError("cluster size %r must be 1 .. 4294967295" % (cluster_size,))
+        _refuse("cluster size %r must be 1 .. 4294967295" % (cluster_size,))
     return {
         "probe_period_ms": period_ms,
         "probe_rtt_ms": rtt_ms,

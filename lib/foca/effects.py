@@ -8,10 +8,19 @@ Connected means that the timers run. Source: docs/WIRE.md, "State machine".
 """
 
 from ._port import const
-from .errors import REFUSED_MEMBERS
-from .runtime import ACTIVE, DEFUNCT, IDLE, MEMBER_DOWN, MEMBER_UP, RENAME
-from .timers import ANNOUNCE, ANNOUNCE_DOWN, FORGET, GOSSIP, PROBE
 
+_ACTIVE = const(3)
+_DEFUNCT = const(5)
+_IDLE = const(4)
+_MEMBER_DOWN = const(1)
+_MEMBER_UP = const(0)
+_REFUSED_MEMBERS = const(18)
+_RENAME = const(2)
+_TIMER_ANNOUNCE = const(3)
+_TIMER_ANNOUNCE_DOWN = const(6)
+_TIMER_FORGET = const(5)
+_TIMER_GOSSIP = const(4)
+_TIMER_PROBE = const(1)
 _SELF = const(0)
 _GONE = const(8)
 _IS_ACTIVE = const(1)
@@ -40,15 +49,17 @@ def apply(foca, update, broadcast):
         if broadcast:
             _queue(foca, update)
         if not outcome & _IS_ACTIVE and foca.config.remove_down_after_ms:
-            foca.timers.set_row(FORGET, update, foca.now_ms, foca.config.remove_down_after_ms)
+            foca.timers.set_row(
+                _TIMER_FORGET, update, foca.now_ms, foca.config.remove_down_after_ms
+            )
         if not foca.config.strict:
             foca.members.suspects[update] = 0
         if outcome & _REPLACED:
-            foca.runtime.notify(RENAME, update)
+            foca.runtime.notify(_RENAME, update)
         if outcome & _CHANGED:
-            foca.runtime.notify(MEMBER_UP if outcome & _IS_ACTIVE else MEMBER_DOWN, update)
+            foca.runtime.notify(_MEMBER_UP if outcome & _IS_ACTIVE else _MEMBER_DOWN, update)
     elif outcome & _REFUSED:
-        foca.counters[REFUSED_MEMBERS] += 1
+        foca.counters[_REFUSED_MEMBERS] += 1
     return outcome
 
 
@@ -67,21 +78,21 @@ def reconsider(foca):
             _connect(foca)
     elif foca.connection == _CONNECTED:
         stop(foca, _DISCONNECTED)
-        foca.runtime.notify(IDLE, _SELF)
+        foca.runtime.notify(_IDLE, _SELF)
 
 
 def _connect(foca):
     config = foca.config
     timers = foca.timers
     foca.connection = _CONNECTED
-    timers.set(PROBE, foca.now_ms, config.probe_period_ms)
+    timers.set(_TIMER_PROBE, foca.now_ms, config.probe_period_ms)
     if config.periodic_announce_ms:
-        timers.set(ANNOUNCE, foca.now_ms, config.periodic_announce_ms)
+        timers.set(_TIMER_ANNOUNCE, foca.now_ms, config.periodic_announce_ms)
     if config.periodic_announce_to_down_ms:
-        timers.set(ANNOUNCE_DOWN, foca.now_ms, config.periodic_announce_to_down_ms)
+        timers.set(_TIMER_ANNOUNCE_DOWN, foca.now_ms, config.periodic_announce_to_down_ms)
     if config.periodic_gossip_ms:
-        timers.set(GOSSIP, foca.now_ms, config.periodic_gossip_ms)
-    foca.runtime.notify(ACTIVE, _SELF)
+        timers.set(_TIMER_GOSSIP, foca.now_ms, config.periodic_gossip_ms)
+    foca.runtime.notify(_ACTIVE, _SELF)
 
 
 def stop(foca, connection):
@@ -97,4 +108,4 @@ def become_undead(foca):
     was_undead = foca.connection == _UNDEAD
     stop(foca, _UNDEAD)
     if foca.config.strict or not was_undead:
-        foca.runtime.notify(DEFUNCT, _SELF)
+        foca.runtime.notify(_DEFUNCT, _SELF)

@@ -77,7 +77,10 @@ class Events:
         layout = self._layout
         previous = bump_of(layout, self._records, at + self._width) if kind == RENAME else 0
         return Event(
-            EVENT_NAMES[kind], text_of(layout, self._records, at), bump_of(layout, self._records, at), previous
+            EVENT_NAMES[kind],
+            text_of(layout, self._records, at),
+            bump_of(layout, self._records, at),
+            previous,
         )
 
     def __aiter__(self):

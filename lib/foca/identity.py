@@ -14,12 +14,23 @@ Source: docs/WIRE.md; SocketAddr on the wire carries a family index (0 IPv4, 1 I
 """
 
 from ._port import const
-from .errors import ConfigError
 
 _UNTAGGED = const(-1)
 _V4 = const(0)
 _V6 = const(1)
 _BOTH = const(2)
+
+
+def _problem(octets, port, bump_bits, tag):
+    if bump_bits not in (0, 16, 32, 64):
+        return "bump_bits %r is not 0, 16, 32 or 64" % (bump_bits,)
+    if tag not in (_UNTAGGED, _V4, _V6, _BOTH):
+        return "tag %r is not -1 (none), 0 (IPv4), 1 (IPv6) or 2 (both)" % (tag,)
+    if not isinstance(octets, int) or not 1 <= octets <= 32:
+        return "octets %r is not 1 .. 32" % (octets,)
+    if tag != _UNTAGGED and (not port or octets != (4 if tag == _V4 else 16)):
+        return "a tagged address is a socket address: 4 octets for IPv4, else 16, and a port"
+    return None
 
 
 class Layout:
@@ -30,16 +41,11 @@ class Layout:
     """
 
     def __init__(self, octets=4, port=True, bump_bits=64, tag=_V4):
-        if bump_bits not in (0, 16, 32, 64):
-            raise ConfigError("bump_bits %r is not 0, 16, 32 or 64" % (bump_bits,))
-        if tag not in (_UNTAGGED, _V4, _V6, _BOTH):
-            raise ConfigError("tag %r is not -1 (none), 0 (IPv4), 1 (IPv6) or 2 (both)" % (tag,))
-        if tag != _UNTAGGED and (not port or octets != (4 if tag == _V4 else 16)):
-            raise ConfigError(
-                "a tagged address is a socket address: 4 octets for IPv4, else 16, and a port"
-            )
-        if not 1 <= octets <= 32:
-            raise ConfigError("octets %r is not 1 .. 32" % (octets,))
+        problem = _problem(octets, port, bump_bits, tag)
+        if problem:
+            from .errors import ConfigError
+
+            raise ConfigError(problem)
         self.tag = tag
         self.octets = octets
         self.octets_at = 1 if tag == _BOTH else 0

@@ -7,10 +7,10 @@ from array import array
 
 from ._port import const, ticks_add, ticks_diff
 
-TURN_UNDEAD = 0
-RELAY = 1
-FEED = 2
-RENEWAL = 3
+LIMIT_TURN_UNDEAD = 0
+LIMIT_RELAY = 1
+LIMIT_FEED = 2
+LIMIT_RENEWAL = 3
 
 _PERIOD_MS = const(10000)
 

@@ -36,14 +36,14 @@ CALL = 7  # the identity an application's call names
 GONE = 8  # our own Down, after leaving or a change of identity
 FIRST = 9  # the first member row
 
-ACTIVE = 1  # the member is Alive or Suspect now
+IS_ACTIVE = 1  # the member is Alive or Suspect now
 SUCCESS = 2  # the update was applied
 CHANGED = 4  # ... and the member entered or left the active set
 REPLACED = 8  # ... and another identity with this address gave way; it stands in OLD
 LOST = 16  # the known identity beats the update's: nothing changed
 REFUSED = 32  # the table is full and nobody can be evicted: nothing changed
 
-_ACTIVE = const(1)
+_IS_ACTIVE = const(1)
 _SUCCESS = const(2)
 _CHANGED = const(4)
 _REPLACED = const(8)

@@ -16,8 +16,6 @@ from array import array
 from ._port import const, entropy
 from .backlog import Backlog
 from .cursor import Cursor
-from .effects import DISCONNECTED, UNDEAD
-from .errors import BUSY, COUNTERS, INVALID_CONFIG, OK, ConfigError
 from .identity import ipv4
 from .limits import Limits
 from .members import Members
@@ -31,6 +29,12 @@ from .selfhood import change_identity, leave, reuse_down_identity
 from .timers import Timers
 from .verbs import add_broadcast, announce, apply_many, broadcast, tick
 
+_BUSY = const(12)
+_COUNTERS = const(30)
+_DISCONNECTED = const(0)
+_INVALID_CONFIG = const(11)
+_OK = const(0)
+_UNDEAD = const(2)
 _SELF = const(0)
 _CALL = const(7)
 _DOWN = const(2)
@@ -57,6 +61,8 @@ class Foca:
         config.check()
         layout = layout or ipv4()
         if len(identity) != layout.record_bytes:
+            from .errors import ConfigError
+
             raise ConfigError(
                 "identity has %d bytes, its layout wants %d: make it with foca.address.parse(layout, ...)"
                 % (len(identity), layout.record_bytes)
@@ -65,7 +71,9 @@ class Foca:
         self.runtime = runtime
         self.layout = layout
         self.handler = handler
-        self.members = Members(layout, config.members_max, Rng(entropy() if seed is None else seed))
+        self.members = Members(
+            layout, config.members_max, Rng(entropy() if seed is None else seed)
+        )
         self.members.ids[: layout.record_bytes] = identity
         self.codec = codec(self.members)
         self.header_bytes_max = 3 * self.codec.identity_bytes_max() + 5
@@ -81,12 +89,12 @@ class Foca:
             from .items import Items
 
             self.items = Items(handler, config.items_max, config.items_bytes_max)
-        self.counters = array("i", [0] * COUNTERS)
+        self.counters = array("i", [0] * _COUNTERS)
         self.suspected = array("H", bytes(2 * self.members.rows)) if config.strict else None
         self.inbox = Cursor()
         self.outbox = Cursor()
         self.outbox.buf = bytearray(config.send_bytes_max)
-        self.connection = DISCONNECTED
+        self.connection = _DISCONNECTED
         self.generation = 0
         self.has_left = False
         self.now_ms = 0
@@ -105,7 +113,7 @@ class Foca:
         means that nothing changed.
         """
         if self._busy:
-            return self.count(BUSY)
+            return self.count(_BUSY)
         self.inbox.open(buf, 0, count)
         self.now_ms = now_ms
         return self._run(receive)
@@ -116,7 +124,7 @@ class Foca:
         Returns the milliseconds until it wants to be called again, 0 .. 60,000; earlier calls are harmless.
         """
         if self._busy:
-            self.count(BUSY)
+            self.count(_BUSY)
             return 0
         self.now_ms = now_ms
         if self.timers.remaining_ms(now_ms) == 0:
@@ -138,19 +146,19 @@ class Foca:
             self.counters[status] += 1
         return status
 
-    # foca's verbs; each answers BUSY, and does nothing, inside a callback
+    # foca's verbs; each answers _BUSY, and does nothing, inside a callback
 
     def announce(self, identity):
         """Send one Announce to `identity` (a record; its bump is a guess): the way to join. Changes nothing locally."""
-        return self._run(announce) if self._put(identity) else self.count(BUSY)
+        return self._run(announce) if self._put(identity) else self.count(_BUSY)
 
     def gossip(self):
         """Send a Gossip to up to `num_indirect_probes` random active members, even with nothing queued."""
-        return self.count(BUSY) if self._busy else self._run(gossip)
+        return self.count(_BUSY) if self._busy else self._run(gossip)
 
     def broadcast(self):
         """Send the custom broadcasts to some members that want them, without waiting for a probe."""
-        return self.count(BUSY) if self._busy else self._run(broadcast)
+        return self.count(_BUSY) if self._busy else self._run(broadcast)
 
     def add_broadcast(self, data, count):
         """Queue the custom broadcast data[:count]; sends nothing by itself.
@@ -159,21 +167,21 @@ class Foca:
         CUSTOM_BROADCAST: refused by the handler, or there is none. Nothing changes unless OK.
         """
         if self._busy:
-            return self.count(BUSY)
+            return self.count(_BUSY)
         self.inbox.open(data, 0, count)
         return self._run(add_broadcast)
 
     def leave_cluster(self):
         """Tell some members that we are Down, then be Undead: nothing is sent any more, members are still tracked."""
-        return self.count(BUSY) if self._busy else self._run(leave)
+        return self.count(_BUSY) if self._busy else self._run(leave)
 
     def change_identity(self, identity):
         """Become `identity` (a record): the old one is told Down, members are kept. SAME_IDENTITY changes nothing."""
-        return self._run(change_identity) if self._put(identity) else self.count(BUSY)
+        return self._run(change_identity) if self._put(identity) else self.count(_BUSY)
 
     def reuse_down_identity(self):
         """After leaving or being declared Down: be alive again under the same identity. Others must forget us first."""
-        return self.count(BUSY) if self._busy else self._run(reuse_down_identity)
+        return self.count(_BUSY) if self._busy else self._run(reuse_down_identity)
 
     def apply_many(self, buf, count, do_broadcast, now_ms):
         """Apply the members that lie one behind the other in buf[:count], in this node's codec (`dump` writes them).
@@ -181,7 +189,7 @@ class Foca:
         do_broadcast: whether to pass them on. DECODE: malformed, nothing changed. TABLE_FULL: some found no room.
         """
         if self._busy:
-            return self.count(BUSY)
+            return self.count(_BUSY)
         self.inbox.open(buf, 0, count)
         self.now_ms = now_ms
         self.passes_on = do_broadcast
@@ -206,11 +214,11 @@ class Foca:
         `Config.forbids` for the reason as text.
         """
         if self._busy:
-            return self.count(BUSY)
+            return self.count(_BUSY)
         if config.send_bytes_max > len(self.outbox.buf) or self.config.forbids(config):
-            return self.count(INVALID_CONFIG)
+            return self.count(_INVALID_CONFIG)
         self.config = config
-        return OK
+        return _OK
 
     def _put(self, identity):
         """Copy a record into the row CALL; returns False, with nothing changed, inside a callback."""
@@ -257,4 +265,4 @@ class Foca:
 
     def is_undead(self):
         """Whether we are out of the cluster until the identity changes."""
-        return self.connection == UNDEAD
+        return self.connection == _UNDEAD

@@ -11,8 +11,7 @@ Source: docs/WIRE.md, "Filling a packet".
 """
 
 from ._port import const
-from .wire import FLAGS
-
+from .codec import FLAGS
 
 _BYTES_SENT = const(27)
 _DATAGRAMS_SENT = const(26)
@@ -29,7 +28,6 @@ _HAS_MEMBERS = const(1)
 _HAS_CUSTOM = const(2)
 _IS_FEED = const(16)
 _SUSPECT = const(1)
-_SRC = const(1)
 
 
 def send(foca, dst, head, third):
@@ -39,7 +37,10 @@ def send(foca, dst, head, third):
     """
     out = foca.outbox
     out.open(out.buf, 0, foca.config.send_bytes_max)
-    if foca.header_bytes_max > out.end and foca.codec.header_bytes(dst, head & 15, third) > out.end:
+    if (
+        foca.header_bytes_max > out.end
+        and foca.codec.header_bytes(dst, head & 15, third) > out.end
+    ):
         return _ENCODE
     out.pos = foca.codec.write_header(out.buf, dst, head, third)
     if FLAGS[head & 15]:

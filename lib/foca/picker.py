@@ -88,7 +88,9 @@ class Picker:
         row = self._scan(self._cursor, members.count)
         if not row:
             row = self._scan(0, self._cursor)
-            self._cursor = members.rows  # the round is over: shuffle next time, whoever joins before
+            self._cursor = (
+                members.rows
+            )  # the round is over: shuffle next time, whoever joins before
         return row
 
     def _scan(self, first, end):

@@ -15,11 +15,17 @@ Source: docs/WIRE.md, "Probe cycle"; SWIM, section 3.1 and 4.2.
 
 from ._port import const
 from .effects import apply, reconsider
-from .errors import INCOMPLETE_PROBE_CYCLE, OK
 from .outgoing import send, spread, turn_undead
-from .runtime import PROBE_FAILED
-from .timers import ANNOUNCE, ANNOUNCE_DOWN, GOSSIP, INDIRECT_PROBE, PROBE, SUSPECT
 
+_INCOMPLETE_PROBE_CYCLE = const(10)
+_OK = const(0)
+_PROBE_FAILED = const(7)
+_TIMER_ANNOUNCE = const(3)
+_TIMER_ANNOUNCE_DOWN = const(6)
+_TIMER_GOSSIP = const(4)
+_TIMER_INDIRECT_PROBE = const(0)
+_TIMER_PROBE = const(1)
+_TIMER_SUSPECT = const(2)
 _SELF = const(0)
 _UPDATE = const(4)
 _PROBED = const(6)
@@ -53,7 +59,7 @@ def fire(foca, kind):
     if kind == _FORGET_TIMER:
         if foca.members.states[foca.timers.row] == _DOWN:
             foca.members.remove(foca.timers.row)
-        return OK
+        return _OK
     if kind == _ANNOUNCE_TIMER:
         return periodic_announce(foca)
     return periodic_announce_down(foca)
@@ -67,20 +73,20 @@ def probe(foca):
         current.clear()
     if current.is_running and not current.acked:
         current.is_running = False
-        foca.runtime.notify(PROBE_FAILED, _PROBED)
+        foca.runtime.notify(_PROBE_FAILED, _PROBED)
         _suspect(foca)
     row = foca.picker.next()
     if not foca.config.strict:  # the chain goes on even if the Ping cannot be sent
-        foca.timers.set(PROBE, foca.now_ms, foca.config.probe_period_ms)
+        foca.timers.set(_TIMER_PROBE, foca.now_ms, foca.config.probe_period_ms)
     if row:
         current.start(row)
         row = send(foca, _PROBED, _PING | current.number << 4, 0)
         if row:
             return row
-        foca.timers.set(INDIRECT_PROBE, foca.now_ms, foca.config.probe_rtt_ms)
+        foca.timers.set(_TIMER_INDIRECT_PROBE, foca.now_ms, foca.config.probe_rtt_ms)
     if foca.config.strict:
-        foca.timers.set(PROBE, foca.now_ms, foca.config.probe_period_ms)
-    return INCOMPLETE_PROBE_CYCLE if broken else OK
+        foca.timers.set(_TIMER_PROBE, foca.now_ms, foca.config.probe_period_ms)
+    return _INCOMPLETE_PROBE_CYCLE if broken else _OK
 
 
 def _suspect(foca):
@@ -102,7 +108,7 @@ def _suspect(foca):
 
 
 def _set_deadline(foca, row):
-    foca.timers.set_row(SUSPECT, row, foca.now_ms, foca.config.suspect_to_down_after_ms)
+    foca.timers.set_row(_TIMER_SUSPECT, row, foca.now_ms, foca.config.suspect_to_down_after_ms)
 
 
 def _set_strict_deadline(foca, row):
@@ -117,14 +123,14 @@ def ask_helpers(foca):
     """The Ping was not answered within probe_rtt_ms: ask some others to try."""
     foca.probe.asked = True
     if not foca.probe.is_running or foca.probe.acked:
-        return OK
+        return _OK
     row = foca.members.find_identity(_PROBED)
     if not row or foca.members.states[row] == _DOWN:
-        return OK
+        return _OK
     count = foca.picker.choose(foca.config.num_indirect_probes, 0, row, None)
     head = _PING_REQ | foca.probe.number << 4
     row = 0
-    status = OK
+    status = _OK
     while row < count and not status:
         foca.probe.add_helper(foca.picker.rows[row])
         status = send(foca, foca.picker.rows[row], head, _PROBED)
@@ -144,14 +150,14 @@ def suspect_to_down(foca, row):
     reconsider(foca)
     if outcome & _SUCCESS or foca.config.strict:
         return turn_undead(foca, _UPDATE)
-    return OK
+    return _OK
 
 
 def periodic_announce(foca):
     config = foca.config
     if not config.periodic_announce_ms:
-        return OK
-    foca.timers.set(ANNOUNCE, foca.now_ms, config.periodic_announce_ms)
+        return _OK
+    foca.timers.set(_TIMER_ANNOUNCE, foca.now_ms, config.periodic_announce_ms)
     count = foca.picker.choose(config.periodic_announce_members, 0, 0, None)
     return spread(foca, _ANNOUNCE, count)
 
@@ -160,8 +166,8 @@ def periodic_announce_down(foca):
     """Announce to some Down members: after a partition they answer. Hardened: never to our own address."""
     config = foca.config
     if not config.periodic_announce_to_down_ms:
-        return OK
-    foca.timers.set(ANNOUNCE_DOWN, foca.now_ms, config.periodic_announce_to_down_ms)
+        return _OK
+    foca.timers.set(_TIMER_ANNOUNCE_DOWN, foca.now_ms, config.periodic_announce_to_down_ms)
     own = 0 if config.strict else foca.members.find(_SELF)
     count = foca.picker.choose(config.periodic_announce_to_down_members, 1, own, None)
     return spread(foca, _ANNOUNCE, count)
@@ -171,9 +177,9 @@ def periodic_gossip(foca):
     """Gossip to some members, if there is anything to tell."""
     config = foca.config
     if not config.periodic_gossip_ms:
-        return OK
-    foca.timers.set(GOSSIP, foca.now_ms, config.periodic_gossip_ms)
+        return _OK
+    foca.timers.set(_TIMER_GOSSIP, foca.now_ms, config.periodic_gossip_ms)
     if foca.backlog.is_empty() and not (foca.items and foca.items.count):
-        return OK
+        return _OK
     count = foca.picker.choose(config.periodic_gossip_members, 0, 0, None)
     return spread(foca, _GOSSIP, count)

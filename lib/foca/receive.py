@@ -10,28 +10,27 @@ Source: docs/WIRE.md, "Receiving".
 
 from ._port import const
 from .effects import apply, reconsider
-from .errors import (
-    CUSTOM_BROADCAST,
-    DATA_FROM_OURSELVES,
-    DATA_RECEIVED,
-    DATA_TOO_BIG,
-    DECODE,
-    FEEDS_LIMITED,
-    FOREIGN_ADDRESS,
-    FOREIGN_MEMBERS,
-    INDIRECT_FOR_OURSELVES,
-    ITEMS_EVICTED,
-    ITEMS_REFUSED,
-    MALFORMED_PACKET,
-    NOT_FOR_US,
-    OK,
-    RELAYS_LIMITED,
-)
-from .limits import FEED, RELAY
 from .outgoing import send, turn_undead
-from .runtime import DATA_RECEIVED as DATA_RECEIVED_EVENT
 from .selfhood import about_us, apply_update, jump
 
+_CUSTOM_BROADCAST = const(6)
+_DATAGRAMS_RECEIVED = const(28)
+_DATA_FROM_OURSELVES = const(4)
+_DATA_RECEIVED = const(8)
+_DATA_TOO_BIG = const(1)
+_DECODE = const(3)
+_FEEDS_LIMITED = const(22)
+_FOREIGN_ADDRESS = const(13)
+_FOREIGN_MEMBERS = const(17)
+_INDIRECT_FOR_OURSELVES = const(5)
+_ITEMS_EVICTED = const(24)
+_ITEMS_REFUSED = const(25)
+_LIMIT_FEED = const(2)
+_LIMIT_RELAY = const(1)
+_MALFORMED_PACKET = const(2)
+_NOT_FOR_US = const(16)
+_OK = const(0)
+_RELAYS_LIMITED = const(21)
 _SELF = const(0)
 _SRC = const(1)
 _DST = const(2)
@@ -50,7 +49,6 @@ _ANNOUNCE = const(6)
 _FEED = const(7)
 _BROADCAST = const(9)
 _TURN_UNDEAD = const(10)
-_HAS_NUMBER = const(4)
 _FOREIGN = const(-2)
 _CONNECTED = const(1)
 _UNDEAD = const(2)
@@ -66,14 +64,14 @@ def receive(foca):
     if status:
         return status
     if foca.head < 0:
-        foca.counters[NOT_FOR_US] += 1
-        return OK
-    foca.counters[DATA_RECEIVED] += 1
+        foca.counters[_NOT_FOR_US] += 1
+        return _OK
+    foca.counters[_DATAGRAMS_RECEIVED] += 1
     if foca.config.notify_data:
         foca.message_tag = foca.head & 15
         foca.message_number = foca.head >> 4
         foca.message_third = _THIRD
-        foca.runtime.notify(DATA_RECEIVED_EVENT, _SRC)
+        foca.runtime.notify(_DATA_RECEIVED, _SRC)
     foca.members.states[_SRC] = _ALIVE
     status = apply(foca, _SRC, True)
     if status & _LOST or not status & (_IS_ACTIVE | _REFUSED):
@@ -96,15 +94,15 @@ def _accept(foca, cursor):
     follow at the cursor, in `custom_at` where the custom section starts.
     """
     if cursor.end > foca.config.packet_bytes_max:
-        return DATA_TOO_BIG
+        return _DATA_TOO_BIG
     head = foca.head = foca.codec.read_header(cursor)
     if head < 0:
-        return FOREIGN_ADDRESS if head == _FOREIGN else DECODE
+        return _FOREIGN_ADDRESS if head == _FOREIGN else _DECODE
     if foca.members.same_address(_SRC, _SELF):
-        return DATA_FROM_OURSELVES
+        return _DATA_FROM_OURSELVES
     head &= 15
     if cursor.left() == 1 or (head == _ANNOUNCE and cursor.left()):
-        return MALFORMED_PACKET
+        return _MALFORMED_PACKET
     if not foca.members.same_identity(_DST, _SELF):
         if head != _ANNOUNCE or not foca.members.same_address(_DST, _SELF):
             foca.head = -1
@@ -115,11 +113,11 @@ def _accept(foca, cursor):
 def _not_for_us(foca):
     """Nothing changes, except (hardened) when somebody talks to a later life of ours: then we jump past it."""
     if foca.config.strict or foca.has_left or not foca.members.same_address(_DST, _SELF):
-        return OK
+        return _OK
     if foca.members.wins(_DST, _SELF):
         foca.members.copy(_DST, _UPDATE)
         return jump(foca)
-    return OK
+    return _OK
 
 
 def _check_members(foca, cursor, has_members):
@@ -130,13 +128,13 @@ def _check_members(foca, cursor, has_members):
         has_members = cursor.pos
         foca.foreign = foca.codec.skip_members(cursor, foca.updates)
         if not cursor.ok:
-            return DECODE
-        foca.counters[FOREIGN_MEMBERS] += foca.foreign
+            return _DECODE
+        foca.counters[_FOREIGN_MEMBERS] += foca.foreign
         foca.custom_at = cursor.pos
         cursor.pos = has_members
     else:
         foca.custom_at = cursor.pos
-    return OK
+    return _OK
 
 
 def _answer_inactive(foca):
@@ -151,7 +149,7 @@ def _answer_inactive(foca):
 def _apply_updates(foca, cursor):
     """Apply the validated members; a gossip about ourselves that cannot be sent ends it with its status."""
     codec = foca.codec
-    status = OK
+    status = _OK
     left = foca.updates
     while left and not status:
         left -= 1
@@ -166,24 +164,24 @@ def _take_items(foca, cursor):
     while cursor.end - cursor.pos > 2:
         size = cursor.read_u16be()
         if not size or size > cursor.end - cursor.pos:
-            return MALFORMED_PACKET
+            return _MALFORMED_PACKET
         if not foca.items:
-            return CUSTOM_BROADCAST
+            return _CUSTOM_BROADCAST
         news = foca.handler.receive_item(cursor.buf, cursor.pos, cursor.pos + size, _SRC)
         if news < 0:
-            return CUSTOM_BROADCAST
+            return _CUSTOM_BROADCAST
         if news:
             keep_item(foca, cursor.buf, cursor.pos, cursor.pos + size)
         cursor.pos += size
-    return MALFORMED_PACKET if cursor.pos < cursor.end else OK
+    return _MALFORMED_PACKET if cursor.pos < cursor.end else _OK
 
 
 def keep_item(foca, buf, start, end):
     """Queue news for others; counts what had to give way."""
     items = foca.items
     if not items.add(buf, start, end, foca.config.max_transmissions):
-        foca.counters[ITEMS_REFUSED] += 1
-    foca.counters[ITEMS_EVICTED] = items.evicted
+        foca.counters[_ITEMS_REFUSED] += 1
+    foca.counters[_ITEMS_EVICTED] = items.evicted
 
 
 def _react(foca, tag, number):
@@ -198,9 +196,9 @@ def _react(foca, tag, number):
         return about_us(foca, _DOWN, 0)
     elif tag < _ANNOUNCE:
         if foca.members.same_identity(_THIRD, _SELF):
-            return INDIRECT_FOR_OURSELVES
+            return _INDIRECT_FOR_OURSELVES
         return _react_to_indirect(foca, tag, number << 4)
-    return OK
+    return _OK
 
 
 def _react_to_indirect(foca, tag, number):
@@ -210,16 +208,18 @@ def _react_to_indirect(foca, tag, number):
     if tag == _FORWARDED_ACK:
         if foca.config.strict or foca.members.same_identity(_THIRD, _PROBED):
             foca.probe.receive_forwarded_ack(_SRC, number >> 4)
-        return OK
+        return _OK
     if not foca.config.strict and not foca.members.find_identity(_THIRD):
-        if not foca.limits.take(RELAY, foca.now_ms):
-            foca.counters[RELAYS_LIMITED] += 1
-            return OK
-    return send(foca, _THIRD, (_INDIRECT_PING if tag == _PING_REQ else _FORWARDED_ACK) | number, _SRC)
+        if not foca.limits.take(_LIMIT_RELAY, foca.now_ms):
+            foca.counters[_RELAYS_LIMITED] += 1
+            return _OK
+    return send(
+        foca, _THIRD, (_INDIRECT_PING if tag == _PING_REQ else _FORWARDED_ACK) | number, _SRC
+    )
 
 
 def _answer_announce(foca):
-    if not foca.config.strict and not foca.limits.take(FEED, foca.now_ms):
-        foca.counters[FEEDS_LIMITED] += 1
-        return OK
+    if not foca.config.strict and not foca.limits.take(_LIMIT_FEED, foca.now_ms):
+        foca.counters[_FEEDS_LIMITED] += 1
+        return _OK
     return send(foca, _SRC, _FEED, 0)

@@ -13,11 +13,15 @@ Source: docs/WIRE.md, "Our own identity"; docs/DIFFERENCES.md.
 
 from ._port import const, ticks_diff
 from .effects import apply, become_undead, stop
-from .errors import NOT_UNDEAD, OK, RENEWALS, RENEWALS_LIMITED, SAME_IDENTITY
-from .limits import RENEWAL
 from .outgoing import gossip
-from .runtime import REJOIN
 
+_LIMIT_RENEWAL = const(3)
+_NOT_UNDEAD = const(8)
+_OK = const(0)
+_REJOIN = const(6)
+_RENEWALS = const(23)
+_RENEWALS_LIMITED = const(29)
+_SAME_IDENTITY = const(9)
 _SELF = const(0)
 _UPDATE = const(4)
 _OLD = const(5)
@@ -40,7 +44,7 @@ def apply_update(foca, broadcast):
     members = foca.members
     if not members.same_address(_UPDATE, _SELF):
         apply(foca, _UPDATE, broadcast)
-        return OK
+        return _OK
     if members.same_identity(_UPDATE, _SELF):
         return about_us(foca, members.states[_UPDATE], members.incarnations[_UPDATE])
     if not foca.config.strict and members.wins(_UPDATE, _SELF) and not foca.has_left:
@@ -48,7 +52,7 @@ def apply_update(foca, broadcast):
     members.states[_UPDATE] = _DOWN
     members.incarnations[_UPDATE] = 0
     apply(foca, _UPDATE, broadcast)
-    return OK
+    return _OK
 
 
 def about_us(foca, state, incarnation):
@@ -63,13 +67,13 @@ def about_us(foca, state, incarnation):
         return gossip(foca)
     if state == _DOWN:
         return _rejoin_or_die(foca)
-    return OK
+    return _OK
 
 
 def _rejoin_or_die(foca):
     strict = foca.config.strict
     if not strict and foca.has_left:
-        return OK
+        return _OK
     members = foca.members
     members.copy(_SELF, _OLD)
     if _renew_old(foca, 1 if strict else _step(foca)) and members.wins(_OLD, _SELF):
@@ -78,7 +82,7 @@ def _rejoin_or_die(foca):
     if not strict and _renew_old(foca, 1) and members.wins(_OLD, _SELF):
         return _rejoin(foca)
     become_undead(foca)
-    return OK
+    return _OK
 
 
 def _renew_old(foca, step):
@@ -91,7 +95,7 @@ def jump(foca):
     members.copy(_UPDATE, _OLD)
     if _renew_old(foca, 1) and members.wins(_OLD, _UPDATE):
         return _rejoin(foca)
-    return OK
+    return _OK
 
 
 def _step(foca):
@@ -104,14 +108,14 @@ def _step(foca):
 def _rejoin(foca):
     """Take the identity in OLD; returns a status. Hardened: not more often than `renewals_max` allows."""
     if not foca.config.strict:
-        if not foca.limits.take(RENEWAL, foca.now_ms):
-            foca.counters[RENEWALS_LIMITED] += 1
-            return OK
+        if not foca.limits.take(_LIMIT_RENEWAL, foca.now_ms):
+            foca.counters[_RENEWALS_LIMITED] += 1
+            return _OK
         foca.renew_step = _step(foca)
         foca.renewed_ms = foca.now_ms
-    foca.counters[RENEWALS] += 1
+    foca.counters[_RENEWALS] += 1
     status = _become(foca, _OLD)
-    foca.runtime.notify(REJOIN, _SELF)
+    foca.runtime.notify(_REJOIN, _SELF)
     return status
 
 
@@ -148,18 +152,18 @@ def reset(foca):
 def change_identity(foca):
     """Become the identity at row CALL."""
     if foca.members.same_identity(_CALL, _SELF):
-        return SAME_IDENTITY
+        return _SAME_IDENTITY
     return _become(foca, _CALL)
 
 
 def reuse_down_identity(foca):
     """Be alive again under the same identity. Hardened: our own Down is not told any more."""
     if foca.connection != _UNDEAD:
-        return NOT_UNDEAD
+        return _NOT_UNDEAD
     if not foca.config.strict:
         foca.members.left[_GONE] = 0
     reset(foca)
-    return OK
+    return _OK
 
 
 def leave(foca):

@@ -1,7 +1,7 @@
 """Deadlines of the protocol: who must be woken, and when. Floor 2.
 
     at      one deadline for each kind; the kinds are numbered in foca's order, in which equal deadlines fire
-    SUSPECT, FORGET: the members' columns `suspects` and `forgets` hold one deadline a row, `at` a lower bound of them
+    TIMER_SUSPECT, TIMER_FORGET: the members' columns `suspects` and `forgets` hold one deadline a row, `at` a lower bound of them
 
 Invariant: a deadline is a wrapped 30-bit millisecond; 0 means "not set" (a real 0 is stored as 1). Durations are limited
 to 6 days, because `ticks_diff` is.
@@ -14,13 +14,13 @@ from array import array
 
 from ._port import const, ticks_add, ticks_diff
 
-INDIRECT_PROBE = 0
-PROBE = 1
-SUSPECT = 2
-ANNOUNCE = 3
-GOSSIP = 4
-FORGET = 5
-ANNOUNCE_DOWN = 6
+TIMER_INDIRECT_PROBE = 0
+TIMER_PROBE = 1
+TIMER_SUSPECT = 2
+TIMER_ANNOUNCE = 3
+TIMER_GOSSIP = 4
+TIMER_FORGET = 5
+TIMER_ANNOUNCE_DOWN = 6
 
 TIMER_NAMES = (
     "SendIndirectProbe",
@@ -32,8 +32,8 @@ TIMER_NAMES = (
     "PeriodicAnnounceDown",
 )
 
-_SUSPECT = const(2)
-_FORGET = const(5)
+_TIMER_SUSPECT = const(2)
+_TIMER_FORGET = const(5)
 _KINDS = const(7)
 _FIRST = const(9)
 _IDLE_MS = const(60000)
@@ -54,7 +54,7 @@ class Timers:
     def set_row(self, kind, row, now_ms, delay_ms):
         """The same for a row: SUSPECT or FORGET."""
         deadline = ticks_add(now_ms, delay_ms) or 1
-        column = self.members.suspects if kind == _SUSPECT else self.members.forgets
+        column = self.members.suspects if kind == _TIMER_SUSPECT else self.members.forgets
         column[row] = deadline
         if not self.at[kind] or ticks_diff(deadline, self.at[kind]) < 0:
             self._note(kind, deadline)
@@ -74,7 +74,7 @@ class Timers:
         row = _KINDS
         while row:
             row -= 1
-            if row != _FORGET:
+            if row != _TIMER_FORGET:
                 self.at[row] = 0
 
     def due(self, now_ms):
@@ -89,7 +89,7 @@ class Timers:
             self._next = self.at[kind]
             if ticks_diff(self._next, now_ms) > 0:
                 return -1
-            if kind != _SUSPECT and kind != _FORGET:
+            if kind != _TIMER_SUSPECT and kind != _TIMER_FORGET:
                 self.at[kind] = 0
                 return kind
             if self._take_row(kind):
@@ -107,7 +107,7 @@ class Timers:
 
     def _take_row(self, kind):
         """Take the earliest row of a column if its deadline is the one noted, else note the right one."""
-        column = self.members.suspects if kind == _SUSPECT else self.members.forgets
+        column = self.members.suspects if kind == _TIMER_SUSPECT else self.members.forgets
         best = 0
         row = _FIRST
         while row < self.members.rows:

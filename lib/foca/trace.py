@@ -37,9 +37,13 @@ class TracingRuntime(runtime.Runtime):
         if self.foca:
             if event >= runtime.DATA_RECEIVED:
                 if self.level >= TRACE:
-                    self.write("TRACE foca: %s %s" % (runtime.EVENT_NAMES[event], self._message(row)))
+                    self.write(
+                        "TRACE foca: %s %s" % (runtime.EVENT_NAMES[event], self._message(row))
+                    )
             else:
-                self.write("DEBUG foca: %s %s" % (runtime.EVENT_NAMES[event], self._detail(event, row)))
+                self.write(
+                    "DEBUG foca: %s %s" % (runtime.EVENT_NAMES[event], self._detail(event, row))
+                )
         self.inner.notify(event, row)
 
     def _name(self, row):

@@ -5,21 +5,19 @@ Each takes the node and returns a status; arguments wait in the row CALL, in the
 
 from ._port import const
 from .effects import reconsider
-from .errors import (
-    CUSTOM_BROADCAST,
-    DATA_TOO_BIG,
-    DECODE,
-    MALFORMED_PACKET,
-    OK,
-    REFUSED_MEMBERS,
-    STALE,
-    TABLE_FULL,
-)
 from .outgoing import send
 from .probing import fire
 from .receive import keep_item
 from .selfhood import apply_update
 
+_CUSTOM_BROADCAST = const(6)
+_DATA_TOO_BIG = const(1)
+_DECODE = const(3)
+_MALFORMED_PACKET = const(2)
+_OK = const(0)
+_REFUSED_MEMBERS = const(18)
+_STALE = const(15)
+_TABLE_FULL = const(14)
 _UPDATE = const(4)
 _CALL = const(7)
 _ANNOUNCE = const(6)
@@ -35,7 +33,7 @@ def tick(foca):
             break
         foca.count(fire(foca, kind))
         left -= 1
-    return OK
+    return _OK
 
 
 def announce(foca):
@@ -47,9 +45,9 @@ def broadcast(foca):
     """Send the custom broadcasts to some members that want them, until none is left."""
     items = foca.items
     if not items or not items.count:
-        return OK
+        return _OK
     count = foca.picker.choose(foca.config.num_indirect_probes, 0, 0, foca.handler)
-    status = OK
+    status = _OK
     i = 0
     while i < count and items.count and not status:
         status = send(foca, foca.picker.rows[i], _BROADCAST, 0)
@@ -61,19 +59,19 @@ def add_broadcast(foca):
     """Queue the bytes of the inbox as a custom broadcast."""
     size = foca.inbox.end
     if not size:
-        return MALFORMED_PACKET
+        return _MALFORMED_PACKET
     limit = foca.config.packet_bytes_max
     if not foca.config.strict:  # with a Broadcast's header in front it must fit into what we send
         limit = foca.config.send_bytes_max - foca.header_bytes_max - 2
     if size > limit:
-        return DATA_TOO_BIG
+        return _DATA_TOO_BIG
     if not foca.items:
-        return CUSTOM_BROADCAST
+        return _CUSTOM_BROADCAST
     news = foca.handler.receive_item(foca.inbox.buf, 0, size, -1)
     if news <= 0:
-        return CUSTOM_BROADCAST if news else STALE
+        return _CUSTOM_BROADCAST if news else _STALE
     keep_item(foca, foca.inbox.buf, 0, size)
-    return OK
+    return _OK
 
 
 def apply_many(foca):
@@ -82,15 +80,15 @@ def apply_many(foca):
     while cursor.pos < cursor.end:
         foca.codec.skip_members(cursor, 1)
         if not cursor.ok:
-            return DECODE
+            return _DECODE
     cursor.pos = 0
-    refused = foca.counters[REFUSED_MEMBERS]
-    status = OK
+    refused = foca.counters[_REFUSED_MEMBERS]
+    status = _OK
     while cursor.pos < cursor.end and not status:
         if not foca.codec.skip_foreign(cursor):
             foca.codec.read_member(cursor, _UPDATE)
             status = apply_update(foca, foca.passes_on)
     reconsider(foca)
-    if not status and refused != foca.counters[REFUSED_MEMBERS]:
-        return TABLE_FULL
+    if not status and refused != foca.counters[_REFUSED_MEMBERS]:
+        return _TABLE_FULL
     return status
