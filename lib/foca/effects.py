@@ -11,6 +11,7 @@ from ._port import const
 
 _ACTIVE = const(3)
 _DEFUNCT = const(5)
+_EVICTED_MEMBERS = const(19)
 _IDLE = const(4)
 _MEMBER_DOWN = const(1)
 _MEMBER_UP = const(0)
@@ -46,6 +47,7 @@ def apply(foca, update, broadcast):
     outcome = foca.members.apply(update)
     if outcome & _SUCCESS:
         update = foca.members.row
+        foca.counters[_EVICTED_MEMBERS] = foca.members.evicted
         if broadcast:
             _queue(foca, update)
         if not outcome & _IS_ACTIVE and foca.config.remove_down_after_ms:

@@ -78,8 +78,8 @@ COUNTER_NAMES = STATUS_NAMES + (
     "Renewals",
     "ItemsEvicted",
     "ItemsRefused",
-    "DataSent",
+    "DatagramsSent",
     "BytesSent",
-    "DataReceived",
+    "DatagramsReceived",
     "RenewalsLimited",
 )
