@@ -9,12 +9,12 @@ from conformance.golden import CODECS, split_id
 from conformance.hello import HelloHandler
 from foca.address import bump_of, parse, text_of
 from foca.config import Config
-from foca.status import STALE, STATUS_NAMES
 from foca.identity import ip
 from foca.members import OLD, SELF, UPDATE
 from foca.node import Foca
 from foca.runtime import ACTIVE, DEFUNCT, EVENT_NAMES, IDLE, RENAME, Runtime
-from foca.timers import FORGET, SUSPECT, TIMER_NAMES
+from foca.status import STALE, STATUS_NAMES
+from foca.timers import TIMER_FORGET, TIMER_NAMES, TIMER_SUSPECT
 from foca.wire import STATE_NAMES
 
 MS = (
@@ -214,13 +214,13 @@ class Session:
         foca = self.foca
         found = []
         for kind, deadline in enumerate(foca.timers.at):
-            if deadline and kind not in (SUSPECT, FORGET):
+            if deadline and kind not in (TIMER_SUSPECT, TIMER_FORGET):
                 found.append((deadline, kind, 0))
         for row in foca.iter_membership_state():
             if foca.members.suspects[row]:
-                found.append((foca.members.suspects[row], SUSPECT, row))
+                found.append((foca.members.suspects[row], TIMER_SUSPECT, row))
             if foca.members.forgets[row]:
-                found.append((foca.members.forgets[row], FORGET, row))
+                found.append((foca.members.forgets[row], TIMER_FORGET, row))
         found.sort()
         return [
             [deadline, TIMER_NAMES[kind], self.text(row) if row else None]

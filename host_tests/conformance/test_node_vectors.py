@@ -1,6 +1,6 @@
 """Our strict node against the reference's: packet sizes to the byte, and bad datagrams."""
 
-from conformance.golden import COMBINATIONS, vectors
+from conformance.golden import COMBINATIONS, Bench, vectors
 from conformance.session import Session
 
 
@@ -26,8 +26,16 @@ def outcome(steps, size):
     return {"results": results, "sent": sent(last), "backlogs": backlogs(last)}
 
 
+def only_more_items(name, got, expected):
+    """Listed difference "room-of-a-feed": after a member that did not fit into a Feed the
+    reference has lost the room for custom items, ours has not."""
+    if name != "feed of one" or len(got["sent"]) != len(expected["sent"]):
+        return False
+    return all([got["sent"][i].startswith(expected["sent"][i]) for i in range(len(got["sent"]))])
+
+
 def test_packets_are_filled_to_the_byte_like_the_reference_s():
-    rows = 0
+    rows = masked = 0
     for codec, width in COMBINATIONS:
         source = vectors(codec, width, "limits")
         next(source)
@@ -35,6 +43,9 @@ def test_packets_are_filled_to_the_byte_like_the_reference_s():
             for first, last, expected in script["rows"]:
                 for size in (first, last):
                     got = outcome(script["steps"], size)
+                    if got != expected and only_more_items(script["name"], got, expected):
+                        masked += 1
+                        continue
                     assert got == expected, "%s-%d, %s, %d bytes: %s instead of %s" % (
                         codec,
                         width,
@@ -45,17 +56,27 @@ def test_packets_are_filled_to_the_byte_like_the_reference_s():
                     )
                 rows += 1
     assert rows >= 200
+    assert masked <= len(COMBINATIONS)
 
 
-def check_verdict(new, vector):
-    session = Session(new)
-    result = session.step({"op": "data", "hex": vector["hex"]})
+def parts(bench, datagrams):
+    """What datagrams say, whatever the order of updates of equal rank, which is not specified."""
+    told = []
+    for text in datagrams:
+        header, updates, items = bench.read_packet(bytes.fromhex(text))
+        told.append([header, sorted(updates or []), updates is None, items])
+    return sorted(told, key=str)
+
+
+def check_verdict(bench, new, vector):
+    result = Session(new).step({"op": "data", "hex": vector["hex"]})
     got = {
         "verdict": result["result"],
-        "sent": sorted(sent(result)),
         "members": sorted(result["members"]),
         "backlogs": backlogs(result),
+        "sent": parts(bench, sent(result)),
     }
+    vector["sent"] = parts(bench, vector["sent"])
     for name in got:
         assert got[name] == vector[name], "%s: %s is %s instead of %s (%s)" % (
             vector["why"],
@@ -69,10 +90,11 @@ def check_verdict(new, vector):
 def test_bad_datagrams_have_the_reference_s_verdict_and_effect():
     count = 0
     for codec, width in COMBINATIONS:
+        bench = Bench(codec, width)
         source = vectors(codec, width, "malformed")
         new = next(source)["new"]
         for vector in source:
             if "verdict" in vector:
-                check_verdict(new, vector)
+                check_verdict(bench, new, vector)
                 count += 1
     assert count >= 800

@@ -124,3 +124,19 @@ def helper_renamed_by_its_own_answer(
             if message[0] == "ForwardedAck" and src in before and src not in after:
                 return "ends"
     return ""
+
+
+@row("room-of-a-feed")
+def room_of_a_feed(run: Any, step: Json, crate: Json, theirs: Json, ours: Json) -> str:
+    """A member did not fit into a Feed: the crate has lost the room for custom items, ours adds
+    them.
+    """
+    if len(theirs["events"]) != len(ours["events"]):
+        return ""
+    feeds = [event["send"] for event in crate["events"] if "send" in event]
+    feeds = [send for send in feeds if send["header"][3] == ["Feed"] and not send["items"]]
+    for mine in ours["events"]:
+        for send in feeds:
+            if mine[:2] == ["send", send["to"]] and mine[2] != send["hex"]:
+                return "ends" if mine[2].startswith(send["hex"]) else ""
+    return ""
