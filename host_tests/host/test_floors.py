@@ -79,6 +79,16 @@ def test_floor_3_has_steps():
     assert len(floors.check_imports([beside])) == 1
 
 
+def test_what_only_the_type_checker_reads_may_point_up():
+    text = '"""R. Floor 1."""\nif _TYPING:\n    import socket\n    from .node import Foca\n'
+    assert floors.check_imports([make("rng", text)]) == []
+    for at_once in (False, True):
+        assert floors.imports(make("rng", text), at_once) == (set(), set())
+    other = text.replace("_TYPING", "_BOARD") + "def f():\n    import select\n"
+    assert floors.imports(make("rng", other)) == ({"node"}, {"select", "socket"})
+    assert floors.imports(make("rng", other), at_once=True) == ({"node"}, {"socket"})
+
+
 def test_nothing_below_floor_4_does_io_and_only_port_knows_the_clock():
     text = '"""M. Floor 2."""\nimport socket\nimport asyncio.events\nimport time\nfrom os import x'
     complaints = floors.check_imports([make("members", text)])
