@@ -12,6 +12,7 @@ Source: docs/WIRE.md.
 from ._port import const
 from .codec import Codec
 
+_BOTH = const(2)
 _U16 = const(251)
 _U32 = const(252)
 _U64 = const(253)
@@ -32,6 +33,33 @@ class Bincode(Codec):
             if cursor.pos > cursor.end:
                 cursor.pos = cursor.end
                 cursor.ok = False
+
+    def skip_identity(self, cursor):
+        """As in the base, but at once; anything unusual, and the packet's last bytes, are left to the base."""
+        buf = cursor.buf
+        pos = cursor.pos
+        if cursor.end - pos < self._identity_bytes_max or (self._tag >= 0 and buf[pos] > 1):
+            return Codec.skip_identity(self, cursor)
+        native = True
+        if self._tag >= 0:
+            native = self._tag == buf[pos] or self._tag == _BOTH
+            pos += 17 if buf[pos] else 5
+        else:
+            pos += self._octets
+        if self._has_port:
+            if buf[pos] >= _U16:
+                if buf[pos] > _U16:
+                    return Codec.skip_identity(self, cursor)
+                pos += 2
+            pos += 1
+        if self.bump_width:
+            if buf[pos] >= _U16:
+                if buf[pos] > self._marker_max:
+                    return Codec.skip_identity(self, cursor)
+                pos += 2 << buf[pos] - _U16
+            pos += 1
+        cursor.pos = pos
+        return native
 
     def skip_u16(self, cursor):
         self._skip_int(cursor, _U16)

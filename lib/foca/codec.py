@@ -45,6 +45,12 @@ class Codec:
         self._octets = layout.octets
         self.value = 0
         """The integer at hand: what `read_u16` or `read_index_long` read last."""
+        self._has_port = layout.has_port
+        self._identity_bytes_max = self.identity_bytes_max()
+        self._own = bytearray(self._identity_bytes_max)
+        self._own_bytes = 0
+        self.is_for_us = False
+        """Whether the last header was addressed to our identity, see `read_header`."""
         self._pad = 0  # octets of the current address that the wire does not carry
 
     def identity_bytes_max(self):
@@ -76,7 +82,7 @@ class Codec:
         if not cursor.ok:
             return False
         cursor.pos += octets
-        if self._layout.has_port:
+        if self._has_port:
             self.skip_u16(cursor)
         if self.bump_width and cursor.ok:
             self.skip_bump(cursor)
@@ -85,42 +91,72 @@ class Codec:
     def skip_members(self, cursor, count):
         """Pass `count` members; returns how many are foreign. The cursor is not `ok` when one is malformed."""
         foreign = 0
-        while count:
+        while count and cursor.ok:
             count -= 1
             if not self.skip_identity(cursor):
                 foreign += 1
-            if cursor.ok:
+            pos = cursor.pos
+            if cursor.end - pos > 1 and cursor.buf[pos] < 128 and cursor.buf[pos + 1] < 3:
+                cursor.pos = pos + 2  # a small incarnation is one byte in either codec
+            elif cursor.ok:
                 self.skip_u16(cursor)
-            if cursor.ok:
-                self.skip_index(cursor, 3)
-            if not cursor.ok:
-                break
+                if cursor.ok:
+                    self.skip_index(cursor, 3)
         return foreign
 
     def read_header(self, cursor):
         """Read a header into the rows SRC, DST and THIRD; returns tag | number << 4.
 
-        -1: malformed. -2: well-formed, but one of its addresses has a family that this layout cannot hold. The cursor
-        stands behind the header unless it is malformed; the three rows are unchanged in both cases.
+        -1: malformed. -2: well-formed, but one of its addresses has a family that this layout cannot hold; the three rows
+        may hold anything then. `is_for_us` tells that the destination is our identity in its usual form; the row DST was
+        not touched in that case.
         """
-        start = cursor.pos
-        native = self.skip_identity(cursor)
+        native = self._take_identity(cursor, _SRC)
         if cursor.ok:
+            tag = cursor.pos
             self.skip_u16(cursor)
-        if cursor.ok and not self.skip_identity(cursor):
-            native = False
+            if cursor.ok:
+                self.read_u16(cursor.buf, tag)
+                self._incarnations[_SRC] = self.value
+                self.is_for_us = self._skip_own(cursor)
+                if not self.is_for_us and not self._take_identity(cursor, _DST):
+                    native = False
         tag = self.skip_index(cursor, _TAGS) if cursor.ok else 0
-        flags = FLAGS[tag] if cursor.ok else 0
-        if flags & _HAS_THIRD and not self.skip_identity(cursor):
+        if cursor.ok and FLAGS[tag] & _HAS_THIRD and not self._take_identity(cursor, _THIRD):
             native = False
-        if flags & _HAS_NUMBER and cursor.ok:
+        if cursor.ok and FLAGS[tag] & _HAS_NUMBER:
             tag |= cursor.read_u8() << 4
         if not cursor.ok:
             return _MALFORMED
-        if not native:
-            return _FOREIGN
-        self._load_header(cursor.buf, start, flags)
-        return tag
+        return tag if native else _FOREIGN
+
+    def _take_identity(self, cursor, row):
+        """Validate an identity and read it into `row`; returns whether it is one that this layout can hold."""
+        pos = cursor.pos
+        if not self.skip_identity(cursor):
+            return False
+        self.read_identity(cursor.buf, pos, row * self.width)
+        return True
+
+    def know_own(self):
+        """Remember what the identity at row SELF looks like on the wire: call it whenever that changed."""
+        self._own_bytes = self.write_identity(self._own, 0, 0)
+
+    def _skip_own(self, cursor):
+        """Pass our own identity in the usual form; returns False, with the cursor unmoved, if something else is ahead."""
+        own = self._own
+        i = self._own_bytes
+        pos = cursor.pos + i
+        if not i or pos > cursor.end:
+            return False
+        self.value = pos
+        while i:
+            i -= 1
+            pos -= 1
+            if cursor.buf[pos] != own[i]:
+                return False
+        cursor.pos = self.value
+        return True
 
     def skip_foreign(self, cursor):
         """Whether the validated member ahead is foreign; if so it is passed, else the cursor stays."""
@@ -133,15 +169,6 @@ class Codec:
         return True
 
     # reading what was validated: positions in, positions out
-
-    def _load_header(self, buf, pos, flags):
-        pos = self.read_identity(buf, pos, _SRC * self.width)
-        pos = self.read_u16(buf, pos)
-        self._incarnations[_SRC] = self.value
-        pos = self.read_identity(buf, pos, _DST * self.width)
-        if flags & _HAS_THIRD:
-            pos = self._read_index(buf, pos)
-            self.read_identity(buf, pos, _THIRD * self.width)
 
     def read_member(self, cursor, row):
         """Read the validated, native member at the cursor into `row` and pass it."""
@@ -163,20 +190,21 @@ class Codec:
         """Read an identity into the record at byte `at` of the table; returns the position after it."""
         ids = self.ids
         count = self._octets
-        if self._tag >= 0:
+        if self._tag == _BOTH:
             pos = self._read_index(buf, pos)
-            if self._tag == _BOTH:
-                ids[at] = self.value
-                at += 1
-                self._pad = 0 if self.value else self._clear_octets(at)
-                count -= self._pad
+            ids[at] = self.value
+            at += 1
+            self._pad = 0 if self.value else self._clear_octets(at)
+            count -= self._pad
+        elif self._tag >= 0:
+            pos = pos + 1 if buf[pos] < 128 else self.read_index_long(buf, pos)
         while count:
             ids[at] = buf[pos]
             pos += 1
             at += 1
             count -= 1
         at += self._pad
-        if self._layout.has_port:
+        if self._has_port:
             pos = self.read_u16(buf, pos)
             ids[at] = self.value >> 8
             ids[at + 1] = self.value & 255
@@ -206,7 +234,7 @@ class Codec:
             count += 1
             if self._tag == _BOTH and not ids[row * self.width]:
                 count -= 12
-        if self._layout.has_port:
+        if self._has_port:
             row = ids[at] << 8 | ids[at + 1]
             count += self.u16_bytes(row)
             at += 2
@@ -246,7 +274,7 @@ class Codec:
             at += 1
             count -= 1
         at += self._pad
-        if self._layout.has_port:
+        if self._has_port:
             count = ids[at] << 8 | ids[at + 1]
             pos = self.write_u16(buf, pos, count)
             at += 2

@@ -62,6 +62,7 @@ class Members:
         self.layout = layout
         self.rng = rng
         self.width = layout.record_bytes
+        self._bump_at = layout.address_bytes
         self.rows = rows
         self.ids = bytearray(rows * layout.record_bytes)
         self.states = bytearray(rows)
@@ -90,16 +91,19 @@ class Members:
     def same(self, row, other, first, end):
         """Whether the bytes first .. end - 1 of two records are equal. Compares from the end: there records differ."""
         ids = self.ids
-        row *= self.width
-        other *= self.width
-        while end > first:
-            end -= 1
-            if ids[row + end] != ids[other + end]:
+        row = row * self.width + end
+        other = other * self.width + end
+        end -= first
+        while end > 1:
+            if ids[row - 1] != ids[other - 1] or ids[row - 2] != ids[other - 2]:
                 return False
-        return True
+            row -= 2
+            other -= 2
+            end -= 2
+        return not end or ids[row - 1] == ids[other - 1]
 
     def same_address(self, row, other):
-        return self.same(row, other, 0, self.layout.address_bytes)
+        return self.same(row, other, 0, self._bump_at)
 
     def same_identity(self, row, other):
         return self.same(row, other, 0, self.width)
@@ -123,19 +127,19 @@ class Members:
     # address -> row
 
     def _bucket(self, row):
+        """Where the address of the record at `row` is chained: by its last bytes, there addresses differ."""
         ids = self.ids
-        row *= self.width
-        end = row + self.layout.address_bytes
-        value = 0
-        while row < end:
-            value = (value * 31 + ids[row]) & 0xFFFFF
-            row += 1
-        return (value ^ value >> 7) & self._bucket_mask
+        row = row * self.width + self._bump_at
+        if self._bump_at < 4:
+            return ids[row - 1] & self._bucket_mask
+        return (
+            ids[row - 1] ^ ids[row - 2] * 5 ^ ids[row - 3] * 19 ^ ids[row - 4] * 11
+        ) & self._bucket_mask
 
     def find(self, row):
         """The member with the address of the record at `row`, or 0."""
         other = self.heads[self._bucket(row)]
-        while other and not self.same_address(other, row):
+        while other and not self.same(row, other, 0, self._bump_at):
             other = self.links[other]
         return other
 
@@ -156,7 +160,7 @@ class Members:
         if not row:
             return self._insert(update)
         was_active = 1 if self.states[row] < _DOWN else 0
-        if self.same(row, update, self.layout.address_bytes, self.width):
+        if self.same(row, update, self._bump_at, self.width):
             if not self._can_change(row, update):
                 return was_active
             outcome = _SUCCESS

@@ -76,6 +76,7 @@ class Foca:
         )
         self.members.ids[: layout.record_bytes] = identity
         self.codec = codec(self.members)
+        self.codec.know_own()
         self.header_bytes_max = 3 * self.codec.identity_bytes_max() + 5
         self.picker = Picker(self.members)
         self.backlog = Backlog(self.members, self.codec, config.send_bytes_max)

@@ -84,6 +84,10 @@ def _feed(foca, dst):
     count = 0
     while count < most and _write_one(foca, foca.picker.rows[count]):
         count += 1
+    if (
+        count < most and foca.config.strict
+    ):  # the reference leaves no room behind a member that did not fit
+        out.end = out.pos
     return count
 
 

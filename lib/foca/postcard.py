@@ -8,7 +8,10 @@ Longer forms than necessary are accepted, as in the reference. See codec.py for 
 Source: docs/WIRE.md.
 """
 
+from ._port import const
 from .codec import Codec
+
+_BOTH = const(2)
 
 
 class Postcard(Codec):
@@ -31,6 +34,37 @@ class Postcard(Codec):
                 cursor.pos = pos
                 return
         cursor.ok = False
+
+    def skip_identity(self, cursor):
+        """As in the base, but at once; anything unusual, and the packet's last bytes, are left to the base."""
+        buf = cursor.buf
+        pos = cursor.pos
+        if cursor.end - pos < self._identity_bytes_max or (self._tag >= 0 and buf[pos] > 1):
+            return Codec.skip_identity(self, cursor)
+        native = True
+        if self._tag >= 0:
+            native = self._tag == buf[pos] or self._tag == _BOTH
+            pos += 17 if buf[pos] else 5
+        else:
+            pos += self._octets
+        if self._has_port:
+            if buf[pos] > 127:
+                pos += 1
+                if buf[pos] > 127:
+                    pos += 1
+                    if buf[pos] > 3:
+                        return Codec.skip_identity(self, cursor)
+            pos += 1
+        left = self._bump_count_max
+        if left:
+            while left > 1 and buf[pos] > 127:
+                left -= 1
+                pos += 1
+            if left == 1 and buf[pos] > self._bump_last_max:
+                return Codec.skip_identity(self, cursor)
+            pos += 1
+        cursor.pos = pos
+        return native
 
     def skip_u16(self, cursor):
         self._skip_varint(cursor, 3, 3)

@@ -103,7 +103,7 @@ def _accept(foca, cursor):
     head &= 15
     if cursor.left() == 1 or (head == _ANNOUNCE and cursor.left()):
         return _MALFORMED_PACKET
-    if not foca.members.same_identity(_DST, _SELF):
+    if not foca.codec.is_for_us and not foca.members.same_identity(_DST, _SELF):
         if head != _ANNOUNCE or not foca.members.same_address(_DST, _SELF):
             foca.head = -1
             return _not_for_us(foca)

@@ -125,6 +125,7 @@ def _become(foca, row):
     if foca.connection != _UNDEAD:
         _queue_gone(foca)
     members.copy(row, _SELF)
+    foca.codec.know_own()
     reset(foca)
     return gossip(foca)
 
