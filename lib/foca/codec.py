@@ -86,7 +86,7 @@ class Codec:
             self.skip_u16(cursor)
         if self.bump_width and cursor.ok:
             self.skip_bump(cursor)
-        return native
+        return native and cursor.ok
 
     def skip_members(self, cursor, count):
         """Pass `count` members; returns how many are foreign. The cursor is not `ok` when one is malformed."""
