@@ -175,6 +175,10 @@ class Session:
             pos = foca.codec.write_member(buf, pos, UPDATE)
         return foca.apply_many(buf, pos, step["do_broadcast"], self.now_ms)
 
+    def do_sleep(self, step):
+        self.now_ms += step["ms"]
+        return 0
+
     def do_announce(self, step):
         return self.foca.announce(self.record(step["to"]))
 
@@ -228,11 +232,11 @@ class Session:
         ]
 
     def fire_next(self, now_ms):
-        """Fire the one timer that is next, at its deadline; returns the result."""
+        """Fire the one timer that is next, at its deadline or late; returns the result."""
         counters = self.foca.counters
         before = list(counters)
-        self.now_ms = now_ms
-        self.foca.tick(now_ms)
+        self.now_ms = max(self.now_ms, now_ms)
+        self.foca.tick(self.now_ms)
         for status in range(1, len(STATUS_NAMES)):
             if counters[status] != before[status]:
                 return self.result(STATUS_NAMES[status])

@@ -18,6 +18,7 @@ import copy
 import json
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -56,14 +57,36 @@ class ListedDifferenceError(Exception):
     """A difference that docs/DIFFERENCES.md lists, after which the two states are apart."""
 
 
+class Tally:
+    """What many runs did: masks used, and how often the crate did what."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.timers = 0
+        self.masks: Counter[str] = Counter()
+        self.seen: Counter[str] = Counter()
+
+    def note(self, step: Json, crate: Json) -> None:
+        """Count one result of the crate: the step, its verdict, its notifications and messages."""
+        self.seen["step " + step["op"]] += 1
+        self.seen["result " + crate["result"]] += 1
+        if "timer" in crate:
+            self.seen["timer " + crate["timer"][2][0]] += 1
+        for event in crate["events"]:
+            if "notify" in event:
+                self.seen["notify " + event["notify"][0]] += 1
+                if event["notify"][0] == "DataReceived":
+                    self.seen["received " + event["notify"][1][3][0]] += 1
+            elif "send" in event:
+                self.seen["sent " + event["send"]["header"][3][0]] += 1
+
+
 class Run:
     """One script on both sides."""
 
-    def __init__(self, reference: Reference, used: Counter[str]) -> None:
+    def __init__(self, reference: Reference, tally: Tally) -> None:
         self.reference = reference
-        self.used = used
-        self.steps = 0
-        self.timers = 0
+        self.tally = tally
         self.resolved: list[Json] = []
         self.index = 0
         self.state: Json = {}
@@ -82,7 +105,7 @@ class Run:
 
     def one(self, step: Json) -> None:
         """One symbolic step."""
-        self.steps += 1
+        self.tally.steps += 1
         if step["op"] == "new":
             self.resolved.append(step)
             crate = self.reference.step(step)
@@ -95,7 +118,16 @@ class Run:
             step = self.resolve(step)
             self.resolved.append(step)
             crate = self.reference.step(step)
-            self.compare(step, crate, self.ours.step(step, crate))
+            self.compare(step, crate, self.tried(lambda: self.ours.step(step, crate)))
+
+    def tried(self, act: Callable[[], Json]) -> Json:
+        """What ours did. An exception is a disagreement: data never raises."""
+        try:
+            return act()
+        except Exception as error:
+            trace = traceback.extract_tb(error.__traceback__)[-1]
+            place = "%s:%s" % (Path(trace.filename).name, trace.name)
+            raise DisagreementError(self.index, "exception", None, [repr(error), place]) from error
 
     # symbolic names
 
@@ -135,7 +167,7 @@ class Run:
             pair = self.next_timers(until_ms)
             if pair is None:
                 break
-            self.timers += 1
+            self.tally.timers += 1
             self.fire(*pair)
         step = {"op": "advance", "ms": until_ms - self.state["now_ms"]}
         crate = self.reference.step(step)
@@ -179,7 +211,7 @@ class Run:
         if mine is None:
             self.compare(step, crate, self.ours.result("Ok"))
         else:
-            self.compare(step, crate, self.ours.fire(mine, crate))
+            self.compare(step, crate, self.tried(lambda: self.ours.fire(mine, crate)))
 
     # comparing
 
@@ -187,11 +219,12 @@ class Run:
         """Compare one result, and take what later steps refer to from the crate's."""
         if self.trace:
             self.trace(step, crate, ours)
+        self.tally.note(step, crate)
         theirs = observed(crate)
         for name, mask in MASKS.items():
             verdict = mask(self, step, crate, theirs, ours)
             if verdict:
-                self.used[name] += 1
+                self.tally.masks[name] += 1
             if verdict == "ends":
                 raise ListedDifferenceError(name)
         for what in theirs:
@@ -265,21 +298,20 @@ def observed(crate: Json) -> Json:
     return seen
 
 
-def attempt(reference: Reference, script: list[Json], used: Counter[str]) -> Run:
-    """Run a script; a DisagreementError carries the run as its `run`."""
-    run = Run(reference, used)
+def attempt(reference: Reference, script: list[Json], tally: Tally) -> None:
+    """Run a script; a DisagreementError carries the last concrete step as a note."""
+    run = Run(reference, tally)
     try:
         run.run(script)
     except DisagreementError as found:
         found.add_note(json.dumps(run.resolved[-1]))
         raise
-    return run
 
 
 def disagrees(reference: Reference, script: list[Json], what: str) -> bool:
     """Whether a script still shows a disagreement of the same kind."""
     try:
-        attempt(reference, script, Counter())
+        attempt(reference, script, Tally())
     except DisagreementError as found:
         return found.what == what
     return False
@@ -334,7 +366,7 @@ def report(reference: Reference, name: str, script: list[Json], found: Disagreem
     lines = ["%s: shortest script, %d steps:" % (name, len(script))]
     lines += [json.dumps(step) for step in script]
     try:
-        attempt(reference, script, Counter())
+        attempt(reference, script, Tally())
     except DisagreementError as shortest:
         lines += [str(shortest), *getattr(shortest, "__notes__", [])]
         lines += [
@@ -346,7 +378,7 @@ def report(reference: Reference, name: str, script: list[Json], found: Disagreem
 
 def read_script(path: Path) -> list[Json]:
     """Symbolic steps from a file. Raises ValueError naming the line."""
-    steps = []
+    steps: list[Json] = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -391,39 +423,38 @@ def main(arguments: list[str]) -> int:
 
 def run_shown(reference: Reference, script: list[Json]) -> int:
     """Run one script with a trace."""
-    run = Run(reference, Counter())
+    tally = Tally()
+    run = Run(reference, tally)
     run.trace = show
     try:
         run.run(script)
     except DisagreementError as found:
         print("%s\n  crate %s\n  ours  %s" % (found, found.crate, found.ours))
         return 1
-    print("agreed; masks used: %s" % dict(run.used))
+    print("agreed; masks used: %s" % dict(tally.masks))
     return 0
 
 
 def run_seeds(reference: Reference, seeds: range, length: int, keep_going: bool) -> int:
-    """Run many seeds; prints each disagreement and a summary."""
-    used: Counter[str] = Counter()
-    steps = timers = disagreements = 0
+    """Run many seeds; prints each disagreement and a summary. Returns the exit status."""
+    tally = Tally()
+    disagreements = 0
     started = time.monotonic()
     for seed in seeds:
         script = scripts.script(seed, length)
         try:
-            run = attempt(reference, script, used)
+            attempt(reference, script, tally)
         except DisagreementError as found:
             disagreements += 1
             print(report(reference, "seed %d" % seed, script, found))
             if not keep_going:
                 break
-            continue
-        steps += run.steps
-        timers += run.timers
+    print("the crate did: %s" % ", ".join("%s %d" % row for row in sorted(tally.seen.items())))
+    print("listed differences met: %s" % dict(sorted(tally.masks.items())))
     print(
-        "%d seeds, %d steps and %d timers in %.1f s; masks used: %s"
-        % (len(seeds), steps, timers, time.monotonic() - started, dict(sorted(used.items())))
+        "%d seeds, %d steps and %d timers in %.1f s, %d disagreements"
+        % (len(seeds), tally.steps, tally.timers, time.monotonic() - started, disagreements)
     )
-    print("%d disagreements" % disagreements)
     return 1 if disagreements else 0
 
 

@@ -140,3 +140,29 @@ def room_of_a_feed(run: Any, step: Json, crate: Json, theirs: Json, ours: Json) 
             if mine[:2] == ["send", send["to"]] and mine[2] != send["hex"]:
                 return "ends" if mine[2].startswith(send["hex"]) else ""
     return ""
+
+
+@row("one-indirect-stage-at-a-time")
+def one_indirect_stage_at_a_time(
+    run: Any, step: Json, crate: Json, theirs: Json, ours: Json
+) -> str:
+    """With probe_rtt above probe_period (senseless, but legal) several indirect stages are pending
+    in the crate at once; ours has one.
+    """
+    config = run.resolved[0]["config"]
+    timer = crate.get("timer", [0, 0, [""]])[2][0]
+    if config["probe_rtt_ms"] <= config["probe_period_ms"] or theirs == ours:
+        return ""
+    return "ends" if timer in ("SendIndirectProbe", "ProbeRandomMember") else ""
+
+
+@row("a-gossip-that-does-not-fit")
+def a_gossip_that_does_not_fit(run: Any, step: Json, crate: Json, theirs: Json, ours: Json) -> str:
+    """The header of a Gossip exceeds the packet while leaving or renewing: the crate stops half
+    way, ours completes what it was about to do.
+    """
+    if theirs["result"] != "Encode" or ours["result"] != "Encode":
+        return ""
+    done = len(theirs["events"])
+    stopped = theirs["events"] == ours["events"][:done] and len(ours["events"]) > done
+    return "ends" if stopped else ""

@@ -48,9 +48,13 @@ class _Maker:
         self.width = random.choice((16, 64))
         self.base = random.choice(BUMP_BASES[self.width])
         self.peers = random.sample(PEERS, random.randint(1, len(PEERS)))
+        self.most_at_once = 5
+        if random.random() < 0.1:
+            self.peers += ["10.1.0.%d:%d" % (n, 100 + 7 * n) for n in range(30)]
+            self.most_at_once = 30
         self.versioned = random.random() < 0.6
         self.renew = random.random() < 0.75
-        self.small_packets = random.random() < 0.15
+        self.packet_sizes = random.choice(((1400,),) * 6 + ((90, 120, 200), (30, 45, 60)))
         self.config = self.first_config()
 
     def make(self, length: int) -> list[Json]:
@@ -68,6 +72,7 @@ class _Maker:
             "packet": 30.0,
             "answer": 12.0,
             "advance": 25.0,
+            "sleep": 1.0,
             "apply_many": 5.0,
             "gossip": 2.0,
             "broadcast": 2.0,
@@ -95,12 +100,12 @@ class _Maker:
         period = choice((800, 1000, 1500))
         return {
             "probe_period_ms": period,
-            "probe_rtt_ms": choice((200, 300, 500)),
+            "probe_rtt_ms": choice((200, 200, 300, 300, 500, 500, period, period + 300)),
             "num_indirect_probes": choice((1, 2, 3, 3, 5)),
             "max_transmissions": choice((1, 2, 3, 4, 10, 255)),
             "suspect_to_down_after_ms": choice((900, 2500, 3000, 4100)),
             "remove_down_after_ms": choice((2000, 7000, 20_000, 86_400_000, 86_400_000)),
-            "max_packet_size": choice((90, 120, 200)) if self.small_packets else 1400,
+            "max_packet_size": choice(self.packet_sizes),
             "notify_down_members": self.random.random() < 0.6,
             "periodic_announce": self.periodic((2500, 6000)),
             "periodic_announce_to_down_members": self.periodic((3100, 6500)),
@@ -247,11 +252,15 @@ class _Maker:
         )
         return {"op": "advance", "ms": self.random.choice(usual)}
 
+    def sleep(self) -> Json:
+        """The node does not run for a while: what falls due meanwhile is done late."""
+        return {"op": "sleep", "ms": self.random.choice((10, 400, 1100, 6000))}
+
     def apply_many(self) -> Json:
         """Members from the application."""
         return {
             "op": "apply_many",
-            "updates": self.members(5),
+            "updates": self.members(self.most_at_once),
             "do_broadcast": self.random.random() < 0.8,
         }
 

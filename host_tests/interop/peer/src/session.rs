@@ -297,6 +297,11 @@ impl<B: Bump> Session<B> {
                 let by_ms = fields.number("ms", u32::MAX.into())?;
                 self.advance(by_ms)
             }
+            "sleep" => {
+                let by_ms = fields.number("ms", u32::MAX.into())?;
+                self.now_ms = self.now_ms.saturating_add(by_ms);
+                self.simple_call(|_node, _rt| Ok(()))
+            }
             "fire" => {
                 let id = fields.number("timer_id", u64::MAX)?;
                 match self.timers.iter().position(|timer| timer.id == id) {
