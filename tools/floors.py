@@ -8,7 +8,7 @@
     floor 3   the machine          node -> verbs -> receive, probing -> selfhood -> effects
                                    -> outgoing
     floor 2   state and codecs     members backlog items picker probe timers limits | the codecs
-    floor 1   tools                cursor rng config identity runtime codec
+    floor 1   tools                cursor rng config identity runtime decoder codec
     floor 0   ground               _port wire errors status
 
 1. Imports point down only; within floor 3 along the arrows. A file says its floor in its first
@@ -38,7 +38,7 @@ FLOORS = {
     4: "__init__ address aio accumulate broadcast events interface join sockaddr state trace udp",
     3: "node verbs probing receive selfhood effects outgoing",
     2: "members backlog items picker probe timers limits postcard bincode",
-    1: "cursor rng config identity runtime codec",
+    1: "cursor rng config identity runtime codec decoder",
     0: "_port wire errors status",
 }
 # Within a floor a file may import those on a lower step; all others stand on step 0.
@@ -48,6 +48,7 @@ STEPS = {
     "receive": 3,
     "probing": 3,
     "selfhood": 2,
+    "codec": 1,
     "effects": 1,
     # The shells of floor 4 use each other in this order.
     "__init__": 9,

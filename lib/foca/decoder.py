@@ -1,0 +1,218 @@
+"""What both codecs share of reading: the order of fields, and nothing about how an integer looks. Floor 1.
+
+    header := src  src_incarnation:u16  dst  tag:index  [third]  [number:u8]
+    member := id  incarnation:u16  state:index
+    id     := [family:index]  octets  [port:u16]  [bump]
+
+Rules: `skip_*` validates bytes from the network and moves a bounded Cursor; `read_*` trusts what was validated: positions
+in, positions out, in place between a packet and the records of one member table. Any index below 128 is one byte in
+either codec; a longer form is legal and left to the subclass.
+The integers come from a codec: `skip_u16`, `skip_bump`, `read_u16`, `read_bump`, and `skip_index_long`,
+`read_index_long` for the longer forms of an index.
+Source: docs/WIRE.md.
+"""
+
+from ._port import const
+
+_BOTH = const(2)
+_HAS_NUMBER = const(4)
+_HAS_THIRD = const(8)
+_TAGS = const(11)
+_SRC = const(1)
+_DST = const(2)
+_THIRD = const(3)
+_MALFORMED = const(-1)
+_FOREIGN = const(-2)
+
+
+FLAGS = b"\x07\x07\x0f\x0f\x0f\x0f\x00\x13\x03\x02\x00"
+"""What each message carries, as in wire.py, which a node need not load."""
+
+
+class Decoder:
+    def __init__(self, members):
+        """Bind to the table whose records it reads and writes."""
+        layout = members.layout
+        self.ids = members.ids
+        self.width = layout.record_bytes
+        self.bump_width = layout.bump_bytes
+        self._incarnations = members.incarnations
+        self._states = members.states
+        self._layout = layout
+        self._tag = layout.tag
+        self._octets = layout.octets
+        self.value = 0
+        """The integer at hand: what `read_u16` or `read_index_long` read last."""
+        self._has_port = layout.has_port
+        self._identity_bytes_max = self.identity_bytes_max()
+        self._own = bytearray(self._identity_bytes_max)
+        self._own_bytes = 0
+        self.is_for_us = False
+        """Whether the last header was addressed to our identity, see `read_header`."""
+        self._pad = 0  # octets of the current address that the wire does not carry
+
+    def identity_bytes_max(self):
+        """The longest identity on the wire, in either codec."""
+        return 1 + self._layout.octets + 3 + self.bump_width + 2
+
+    # validating: the cursor is bounded, and not `ok` after a failure
+
+    def skip_index(self, cursor, limit):
+        """Pass an enum index and return it; not `ok` when it is malformed or not below `limit` (at most 128)."""
+        value = cursor.read_u8()
+        if value > 127:
+            cursor.pos -= 1
+            value = self.skip_index_long(cursor)
+        if value >= limit:
+            cursor.ok = False
+        return value
+
+    def skip_identity(self, cursor):
+        """Pass an identity; returns whether this node's layout can hold it. Foreign ones are passed as well."""
+        octets = self._octets
+        native = True
+        if self._tag >= 0:
+            family = self.skip_index(cursor, 2)
+            native = self._tag == family or self._tag == _BOTH
+            octets = 16 if family else 4
+        if cursor.end - cursor.pos < octets:
+            cursor.ok = False
+        if not cursor.ok:
+            return False
+        cursor.pos += octets
+        if self._has_port:
+            self.skip_u16(cursor)
+        if self.bump_width and cursor.ok:
+            self.skip_bump(cursor)
+        return native and cursor.ok
+
+    def skip_members(self, cursor, count):
+        """Pass `count` members; returns how many are foreign. The cursor is not `ok` when one is malformed."""
+        foreign = 0
+        while count and cursor.ok:
+            count -= 1
+            if not self.skip_identity(cursor):
+                foreign += 1
+            pos = cursor.pos
+            if cursor.end - pos > 1 and cursor.buf[pos] < 128 and cursor.buf[pos + 1] < 3:
+                cursor.pos = pos + 2  # a small incarnation is one byte in either codec
+            elif cursor.ok:
+                self.skip_u16(cursor)
+                if cursor.ok:
+                    self.skip_index(cursor, 3)
+        return foreign
+
+    def read_header(self, cursor):
+        """Read a header into the rows SRC, DST and THIRD; returns tag | number << 4.
+
+        -1: malformed. -2: well-formed, but one of its addresses has a family that this layout cannot hold; the three rows
+        may hold anything then. `is_for_us` tells that the destination is our identity in its usual form; the row DST was
+        not touched in that case.
+        """
+        native = self._take_identity(cursor, _SRC)
+        if cursor.ok:
+            tag = cursor.pos
+            self.skip_u16(cursor)
+            if cursor.ok:
+                self.read_u16(cursor.buf, tag)
+                self._incarnations[_SRC] = self.value
+                self.is_for_us = self._skip_own(cursor)
+                if not self.is_for_us and not self._take_identity(cursor, _DST):
+                    native = False
+        tag = self.skip_index(cursor, _TAGS) if cursor.ok else 0
+        if cursor.ok and FLAGS[tag] & _HAS_THIRD and not self._take_identity(cursor, _THIRD):
+            native = False
+        if cursor.ok and FLAGS[tag] & _HAS_NUMBER:
+            tag |= cursor.read_u8() << 4
+        if not cursor.ok:
+            return _MALFORMED
+        return tag if native else _FOREIGN
+
+    def _take_identity(self, cursor, row):
+        """Validate an identity and read it into `row`; returns whether it is one that this layout can hold."""
+        pos = cursor.pos
+        if not self.skip_identity(cursor):
+            return False
+        self.read_identity(cursor.buf, pos, row * self.width)
+        return True
+
+    def _skip_own(self, cursor):
+        """Pass our own identity in the usual form; returns False, with the cursor unmoved, if something else is ahead."""
+        own = self._own
+        i = self._own_bytes
+        pos = cursor.pos + i
+        if not i or pos > cursor.end:
+            return False
+        self.value = pos
+        while i:
+            i -= 1
+            pos -= 1
+            if cursor.buf[pos] != own[i]:
+                return False
+        cursor.pos = self.value
+        return True
+
+    def skip_foreign(self, cursor):
+        """Whether the validated member ahead is foreign; if so it is passed, else the cursor stays."""
+        start = cursor.pos
+        if self.skip_identity(cursor):
+            cursor.pos = start
+            return False
+        cursor.pos = start
+        self.skip_members(cursor, 1)
+        return True
+
+    # reading what was validated: positions in, positions out
+
+    def read_member(self, cursor, row):
+        """Read the validated, native member at the cursor into `row` and pass it."""
+        buf = cursor.buf
+        pos = self.read_identity(buf, cursor.pos, row * self.width)
+        pos = self.read_u16(buf, pos)
+        self._incarnations[row] = self.value
+        pos = self._read_index(buf, pos)
+        self._states[row] = self.value
+        cursor.pos = pos
+
+    def _read_index(self, buf, pos):
+        if buf[pos] > 127:
+            return self.read_index_long(buf, pos)
+        self.value = buf[pos]
+        return pos + 1
+
+    def read_identity(self, buf, pos, at):
+        """Read an identity into the record at byte `at` of the table; returns the position after it."""
+        ids = self.ids
+        count = self._octets
+        if self._tag == _BOTH:
+            pos = self._read_index(buf, pos)
+            ids[at] = self.value
+            at += 1
+            self._pad = 0 if self.value else self._clear_octets(at)
+            count -= self._pad
+        elif self._tag >= 0:
+            pos = pos + 1 if buf[pos] < 128 else self.read_index_long(buf, pos)
+        while count:
+            ids[at] = buf[pos]
+            pos += 1
+            at += 1
+            count -= 1
+        at += self._pad
+        if self._has_port:
+            pos = self.read_u16(buf, pos)
+            ids[at] = self.value >> 8
+            ids[at + 1] = self.value & 255
+            at += 2
+        if self.bump_width:
+            at += self.bump_width
+            pos = self.read_bump(buf, pos, at)
+        return pos
+
+    def _clear_octets(self, at):
+        """An IPv4 address leaves the last twelve of sixteen octets unused: zero, so that records compare. Returns 12."""
+        at += 4
+        end = at + 12
+        while at < end:
+            self.ids[at] = 0
+            at += 1
+        return 12
