@@ -1,7 +1,7 @@
 """foca: cluster membership for fleets of small boards. Floor 4.
 
-Importing the package costs a version string: names are loaded when first asked for, so that what is not used is not
-in memory.
+Importing the package costs a version string: names are loaded when first asked for, so that what
+is not used is not in memory.
 """
 
 __version__ = "0.1.0"
@@ -18,14 +18,15 @@ _WHERE = {
 }
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name.startswith("_"):
         raise AttributeError(name)
     module = "foca." + _WHERE.get(name, name)
     try:
         value = __import__(module, None, None, (name,))
     except ImportError:
-        raise AttributeError("module 'foca' has no attribute %r" % (name,))
+        # no `from error`: MicroPython answers it with a warning
+        raise AttributeError("module 'foca' has no attribute %r" % (name,))  # noqa: B904
     if name in _WHERE:
         value = getattr(value, name)
     globals()[name] = value

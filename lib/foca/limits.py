@@ -16,13 +16,13 @@ _PERIOD_MS = const(10000)
 
 
 class Limits:
-    def __init__(self, limits):
+    def __init__(self, limits: tuple[int, ...]) -> None:
         """`limits`: uses per ten seconds for each kind, 1 .. 1000."""
         self._limits = limits
         self._tokens = array("i", limits)
         self._since = array("i", [0] * len(limits))
 
-    def take(self, kind, now_ms):
+    def take(self, kind: int, now_ms: int) -> bool:
         """Whether `kind` may be used now; if so, one use is taken."""
         limit = self._limits[kind]
         elapsed = ticks_diff(now_ms, self._since[kind])

@@ -1,33 +1,28 @@
 """Status codes and counters. Floor 0: imports nothing of ours.
 
-Theory: data from the network never raises. It is answered with a status code, and every code has a counter. Misuse at
-run time is answered the same way. The node repeats the numbers it uses (see wire.py) and need not load this file.
+Theory: data from the network never raises. It is answered with a status code, and every code has a
+counter. Misuse at run time is answered the same way. The node repeats the numbers it uses (see
+wire.py) and need not load this file.
 
-`Foca.counters` is one array: the first entries count the status codes by their own number, the others count what is
-not a failure but worth knowing. `COUNTER_NAMES[i]` names entry i.
+`Foca.counters` is one array: the first entries count the status codes by their own number, the
+others count what is not a failure but worth knowing. `COUNTER_NAMES[i]` names entry i.
 Source: the codes up to INVALID_CONFIG are foca's error variants, with foca's meaning.
 """
 
 OK = 0
 DATA_TOO_BIG = 1  # longer than packet_bytes_max (handle_data, add_broadcast); nothing changed
-MALFORMED_PACKET = (
-    2  # trailing or missing bytes; a bad custom section is reported after the rest was applied
-)
+MALFORMED_PACKET = 2  # bytes missing or left over; a bad custom section: the rest was applied
 DECODE = 3  # the header or a member cannot be decoded; nothing changed
 DATA_FROM_OURSELVES = 4  # the source has our address; nothing changed
-INDIRECT_FOR_OURSELVES = (
-    5  # an indirect message names us as the third party; sender and updates were applied
-)
+INDIRECT_FOR_OURSELVES = 5  # the third party named is us; sender and updates were applied
 CUSTOM_BROADCAST = 6  # the broadcast handler refused; for handle_data everything else was applied
 ENCODE = 7  # the header does not fit into send_bytes_max
 NOT_UNDEAD = 8  # reuse_down_identity while not Undead; nothing changed
 SAME_IDENTITY = 9  # change_identity with the current identity; nothing changed
-INCOMPLETE_PROBE_CYCLE = (
-    10  # the last probe never reached its indirect stage; a new one was started
-)
+INCOMPLETE_PROBE_CYCLE = 10  # the last probe never got to its indirect stage; a new one started
 INVALID_CONFIG = 11  # set_config refused; nothing changed
 BUSY = 12  # called from inside a callback; nothing changed
-FOREIGN_ADDRESS = 13  # source, destination or third party is of a family that this node does not hold; nothing changed
+FOREIGN_ADDRESS = 13  # an identity of the header is of a family not held here; nothing changed
 TABLE_FULL = 14  # apply_many: at least one member found no row; the others were applied
 STALE = 15  # add_broadcast: the handler knew it already; nothing changed
 

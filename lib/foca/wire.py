@@ -1,4 +1,6 @@
-"""The words of the protocol: message tags, what each message carries, states, widths. Floor 0: imports nothing of ours.
+"""The words of the protocol: message tags, what each message carries, states, widths.
+
+Floor 0: imports nothing of ours.
 
     packet   := header  [ count:u16be  member*count ]  [ ( len:u16be  item[len] )* ]
     header   := src:ID  src_incarnation:u16  dst:ID  message
@@ -14,8 +16,8 @@
     | Broadcast         |        |        | no count       | yes               |
     | Announce, TurnUndead: nothing follows the header                         |
 
-Files on the hot path repeat `_PING = const(0)`, because a `const` is folded only in the file that writes it; a test
-keeps the repeats equal to these names.
+Files on the hot path repeat `_PING = const(0)`, because a `const` is folded only in the file that
+writes it; a test keeps the repeats equal to these names.
 Source: docs/WIRE.md.
 """
 
@@ -60,4 +62,4 @@ DOWN = 2
 STATE_NAMES = ("Alive", "Suspect", "Down")
 
 INCARNATION_MAX = 65535
-"""The last legal incarnation: a member suspected at it cannot refute and must renew its identity."""
+"""The last legal incarnation: who is suspected at it cannot refute and must renew its identity."""
