@@ -45,7 +45,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NODE = "tools/demo_node.py"
 sys.path.insert(0, str(ROOT / "lib"))
 
-from foca import Config  # noqa: E402
+from foca.config import Config  # noqa: E402
 
 SIZE_MAX = 60
 HEAP = "192k"

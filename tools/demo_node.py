@@ -25,8 +25,10 @@ import json
 import select
 import sys
 
-from foca import Agent, Config, ConfigError, UsageError
 from foca._port import ticks_diff, ticks_ms
+from foca.aio import Agent
+from foca.config import Config
+from foca.errors import ConfigError, UsageError
 from foca.events import Event
 from foca.status import BYTES_SENT, DATAGRAMS_RECEIVED, DATAGRAMS_SENT
 
