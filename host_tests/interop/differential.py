@@ -16,6 +16,8 @@ A disagreement is shown as the shortest script that still shows it. Exit status:
 import argparse
 import copy
 import json
+import os
+import subprocess
 import sys
 import time
 import traceback
@@ -26,9 +28,11 @@ from typing import Any
 
 import build_peer
 import scripts
+from _paths import ROOT
 from masks import MASKS
 from ours import Ours
 from reference import Json, Reference
+from remote import RemoteOurs
 
 TIMER_ORDER = (
     "SendIndirectProbe",
@@ -40,6 +44,8 @@ TIMER_ORDER = (
     "PeriodicAnnounceDown",
 )
 TRIES_TO_SHORTEN = 1500
+
+MakeOurs = Callable[[Json], Any]
 
 
 class DisagreementError(Exception):
@@ -84,9 +90,10 @@ class Tally:
 class Run:
     """One script on both sides."""
 
-    def __init__(self, reference: Reference, tally: Tally) -> None:
+    def __init__(self, reference: Reference, tally: Tally, make_ours: MakeOurs = Ours) -> None:
         self.reference = reference
         self.tally = tally
+        self.make_ours = make_ours
         self.resolved: list[Json] = []
         self.index = 0
         self.state: Json = {}
@@ -109,7 +116,7 @@ class Run:
         if step["op"] == "new":
             self.resolved.append(step)
             crate = self.reference.step(step)
-            self.ours = Ours(step)
+            self.ours = self.make_ours(step)
             self.compare(step, crate, self.ours.result("Ok"))
         elif step["op"] == "advance":
             self.resolved.append(step)
@@ -171,8 +178,7 @@ class Run:
             self.fire(*pair)
         step = {"op": "advance", "ms": until_ms - self.state["now_ms"]}
         crate = self.reference.step(step)
-        self.ours.now_ms = until_ms
-        self.compare(step, crate, self.ours.result("Ok"))
+        self.compare(step, crate, self.ours.idle(until_ms))
 
     def next_timers(self, until_ms: int) -> tuple[Any, Any] | None:
         """(the crate's next timer or None, ours or None); None when nothing is due until then.
@@ -251,6 +257,38 @@ class Run:
             raise DisagreementError(self.index, "deadlines", sorted(theirs), sorted(extra))
 
 
+class MicroPython:
+    """Our side on a MicroPython; call it to start a node there. Use as a context manager."""
+
+    def __init__(self, argv: list[str]) -> None:
+        path = "lib:host_tests:host_tests/interop:.frozen"
+        self._process = subprocess.Popen(
+            [*argv, "-X", "heapsize=4m", "host_tests/interop/remote.py"],
+            cwd=ROOT,
+            env={**os.environ, "MICROPYPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> "MicroPython":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=10)
+
+    def __call__(self, new: Json) -> RemoteOurs:
+        return RemoteOurs(self._ask, new)
+
+    def _ask(self, call: list[Any]) -> Json:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(call) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        answer: Json = json.loads(line) if line else {"raised": "the process ended"}
+        return answer
+
+
 def timer_key(deadline_ms: int, name: str) -> tuple[int, int]:
     """Timers fire in this order."""
     return deadline_ms, TIMER_ORDER.index(name)
@@ -298,9 +336,11 @@ def observed(crate: Json) -> Json:
     return seen
 
 
-def attempt(reference: Reference, script: list[Json], tally: Tally) -> None:
+def attempt(
+    reference: Reference, script: list[Json], tally: Tally, make_ours: MakeOurs = Ours
+) -> None:
     """Run a script; a DisagreementError carries the last concrete step as a note."""
-    run = Run(reference, tally)
+    run = Run(reference, tally, make_ours)
     try:
         run.run(script)
     except DisagreementError as found:

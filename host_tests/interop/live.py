@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from _paths import ROOT
+
 NODE = "host_tests/interop/live_node.py"
 Json = dict[str, Any]
 
