@@ -1,37 +1,39 @@
 """Configuration: the protocol's timing, and a limit on everything. Floor 1.
 
-Durations are milliseconds, 1 .. 518,400,000 (6 days); 0 switches a periodic message off, and `remove_down_after_ms=0`
-means never. `Config.simple()`, `Config.lan(n)` and `Config.wan(n)` give foca's numbers for a cluster of n, computed with
-integers, because a board's single-precision logarithm is wrong at powers of ten. Where foca's number is not a whole
-millisecond it is rounded up: a clock that ticks in milliseconds fires then.
+Durations are milliseconds, 1 .. 518,400,000 (6 days); 0 switches a periodic message off, and
+`remove_down_after_ms=0` means never. `Config.simple()`, `Config.lan(n)` and `Config.wan(n)` give
+foca's numbers for a cluster of n, computed with integers, because a board's single-precision
+logarithm is wrong at powers of ten. Where foca's number is not a whole millisecond it is rounded
+up: a clock that ticks in milliseconds fires then.
 
-    field                             unit         meaning
-    probe_period_ms                   ms           one member is probed every period
-    probe_rtt_ms                      ms           wait so long for an Ack before asking others; below the period
-    num_indirect_probes               members      how many are asked, and how many a gossip goes to
-    max_transmissions                 1 .. 255     how often an update is told
-    suspect_to_down_after_ms          ms           time for a suspect to refute
-    remove_down_after_ms              ms           how long a Down member is remembered, against relearning it
-    notify_down_members               bool         tell members that we hold them Down (TurnUndead)
-    periodic_announce_ms/_members                  Announce to so many active members (anti-entropy)
-    periodic_announce_to_down_ms/_members          Announce to so many Down members (heals partitions)
-    periodic_gossip_ms/_members                    spread what is queued without waiting for a probe
-    notify_data                       bool         DATA_SENT and DATA_RECEIVED events
-    strict                            bool         behave as the reference, defects included (docs/DIFFERENCES.md)
-    packet_bytes_max, send_bytes_max  bytes        accept limit, send limit; 1400 as in the reference, boards send 512
-    members_max                       rows         others we can hold; then Down ones are evicted, then newcomers refused
-    items_max, items_bytes_max                     custom broadcasts queued; then the most told ones are evicted
-    timers_per_tick_max                            the rest waits for the next call
-    datagrams_per_turn_max                         the same for datagrams (the agent)
-    turn_undeads_max, relays_max, feeds_max, renewals_max   uses per ten seconds; then they are skipped and counted
+    probe_period_ms                         one member is probed every period
+    probe_rtt_ms                            wait for an Ack before asking others; below the period
+    num_indirect_probes                     how many are asked, and how many get a gossip
+    max_transmissions                       how often an update is told
+    suspect_to_down_after_ms                time for a suspect to refute
+    remove_down_after_ms                    how long a Down member is known, not to relearn it
+    notify_down_members                     tell members that we hold them Down (TurnUndead)
+    periodic_announce_ms, _members          Announce to so many active members (anti-entropy)
+    periodic_announce_to_down_ms, _members  Announce to so many Down members (heals partitions)
+    periodic_gossip_ms, _members            spread what is queued without waiting for a probe
+    notify_data                             DATA_SENT and DATA_RECEIVED events
+    strict                                  as the reference, defects too (docs/DIFFERENCES.md)
+    packet_bytes_max, send_bytes_max        accept limit, send limit; boards send 512
+    members_max                             others held; then Down ones are evicted, newcomers refused
+    items_max, items_bytes_max              custom broadcasts queued; then the most told ones go
+    timers_per_tick_max                     the rest waits for the next call
+    datagrams_per_turn_max                  the same for datagrams (the agent)
+    turn_undeads_max, relays_max,           uses per ten seconds; then they are skipped and
+    feeds_max, renewals_max                 counted
 
 Source: foca's Config; docs/WIRE.md, "Configuration".
 """
 
-from ._port import PLATFORM
+from ._port import PLATFORM, const
 
-_BYTE = 255
-_DAYS_6 = 518400000
+_TYPING = const(0)
+_BYTE = const(255)
+_DAYS_6 = const(518400000)
 
 FIELDS = {
     "probe_period_ms": (1500, 1, _DAYS_6),
@@ -74,12 +76,19 @@ FIXED = (
     "feeds_max",
     "renewals_max",
 )
-"""What `set_config` cannot change, because memory was taken for it; `send_bytes_max` may only shrink."""
+"""What `set_config` cannot change: memory was taken for it. `send_bytes_max` may only shrink."""
 
 
 class Config:
-    def __init__(self, **fields):
-        """foca's simple() with `fields` changed. Raises ConfigError naming the field, the reason and the remedy."""
+    if _TYPING:  # every name of FIELDS is an attribute; a bool is an int here
+
+        def __getattr__(self, name: str) -> int:
+            raise NotImplementedError
+
+        def __setattr__(self, name: str, value: int) -> None: ...
+
+    def __init__(self, **fields: int) -> None:
+        """foca's simple() with `fields` changed. Raises ConfigError: the field, why, a remedy."""
         for name in FIELDS:
             setattr(self, name, fields.pop(name, FIELDS[name][0]))
         for name in fields:
@@ -87,42 +96,42 @@ class Config:
         self.check()
 
     @classmethod
-    def simple(cls, **fields):
+    def simple(cls, **fields: int) -> "Config":
         """foca's Config::simple: no periodic messages, 1.5 s period."""
         return cls(**fields)
 
     @classmethod
-    def lan(cls, cluster_size, **fields):
-        """foca's Config::new_lan for a cluster of `cluster_size`, 1 .. 2**32 - 1. Detects within about 2 + 4 s."""
+    def lan(cls, cluster_size: int, **fields: int) -> "Config":
+        """foca's Config::new_lan for `cluster_size`, 1 .. 2**32 - 1; detects in about 2 + 4 s."""
         settings = _sized(cluster_size, 1000, 500, 4)
         settings.update(_periodic(30000, 1, 65000, 2, 200, 3))
         settings.update(fields)
         return cls(**settings)
 
     @classmethod
-    def wan(cls, cluster_size, **fields):
-        """foca's Config::new_wan for a cluster of `cluster_size`, 1 .. 2**32 - 1."""
+    def wan(cls, cluster_size: int, **fields: int) -> "Config":
+        """foca's Config::new_wan for `cluster_size`, 1 .. 2**32 - 1."""
         settings = _sized(cluster_size, 5000, 3000, 6)
         settings.update(_periodic(60000, 2, 125000, 3, 500, 4))
         settings.update(fields)
         return cls(**settings)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, int]:
         """Every field by name: what `from_dict` takes, ready for JSON."""
         return {name: getattr(self, name) for name in FIELDS}
 
     @classmethod
-    def from_dict(cls, fields):
-        """The config with these fields; missing ones keep their default. Raises ConfigError like the constructor."""
+    def from_dict(cls, fields: dict[str, int]) -> "Config":
+        """The config with these fields, as the constructor makes it."""
         return cls(**fields)
 
-    def check(self):
-        """Raise ConfigError for the first field that cannot work. Strict mode allows what the reference allows."""
+    def check(self) -> None:
+        """Raise ConfigError for the first field that cannot work. Strict: as the reference."""
         problem = self.problem()
         if problem:
             _refuse(problem)
 
-    def problem(self):
+    def problem(self) -> str | None:
         """What cannot work, as a sentence with a remedy, or None."""
         for name in FIELDS:
             value = getattr(self, name)
@@ -137,25 +146,21 @@ class Config:
                 return "%s %r is out of range: choose %d .. %d" % (name, value, smallest, largest)
         if self.send_bytes_max > self.packet_bytes_max:
             return (
-                "send_bytes_max %d is above packet_bytes_max %d: peers would refuse what we send, lower it"
-                % (
-                    self.send_bytes_max,
-                    self.packet_bytes_max,
-                )
-            )
+                "send_bytes_max %d is above packet_bytes_max %d: "
+                "peers would refuse what we send, lower it"
+            ) % (self.send_bytes_max, self.packet_bytes_max)
         if not self.strict and self.probe_rtt_ms >= self.probe_period_ms:
             return (
-                "probe_rtt_ms %d must be below probe_period_ms %d: raise probe_period_ms to about %d"
-                % (
-                    self.probe_rtt_ms,
-                    self.probe_period_ms,
-                    3 * self.probe_rtt_ms,
-                )
-            )
+                "probe_rtt_ms %d must be below probe_period_ms %d: "
+                "raise probe_period_ms to about %d"
+            ) % (self.probe_rtt_ms, self.probe_period_ms, 3 * self.probe_rtt_ms)
         return None
 
-    def forbids(self, other):
-        """Why a running node cannot go over to `other`, or None. Source: foca's set_config, and our fixed memory."""
+    def forbids(self, other: "Config") -> str | None:
+        """Why a running node cannot go over to `other`, or None.
+
+        Source: foca's set_config, and our fixed memory.
+        """
         for name in ("probe_period_ms", "probe_rtt_ms") + FIXED:
             if getattr(self, name) != getattr(other, name):
                 return "%s cannot change while running" % name
@@ -165,13 +170,13 @@ class Config:
         return other.problem()
 
 
-def _refuse(problem):
+def _refuse(problem: str) -> None:
     from .errors import ConfigError
 
     raise ConfigError(problem)
 
 
-def _sized(cluster_size, period_ms, rtt_ms, multiplier):
+def _sized(cluster_size: int, period_ms: int, rtt_ms: int, multiplier: int) -> dict[str, int]:
     if not isinstance(cluster_size, int) or not 1 <= cluster_size <= 0xFFFFFFFF:
         _refuse("cluster size %r must be 1 .. 4294967295" % (cluster_size,))
     return {
@@ -183,7 +188,14 @@ def _sized(cluster_size, period_ms, rtt_ms, multiplier):
     }
 
 
-def _periodic(announce_ms, announce_members, down_ms, down_members, gossip_ms, gossip_members):
+def _periodic(
+    announce_ms: int,
+    announce_members: int,
+    down_ms: int,
+    down_members: int,
+    gossip_ms: int,
+    gossip_members: int,
+) -> dict[str, int]:
     return {
         "periodic_announce_ms": announce_ms,
         "periodic_announce_members": announce_members,
@@ -194,13 +206,13 @@ def _periodic(announce_ms, announce_members, down_ms, down_members, gossip_ms, g
     }
 
 
-def transmissions_for(cluster_size):
-    """trunc(4 * log10(n + 1)), 1 .. 255: how often an update must be told to reach `cluster_size` members."""
+def transmissions_for(cluster_size: int) -> int:
+    """trunc(4 * log10(n + 1)), 1 .. 255: how often to tell an update to a cluster of that size."""
     digits = len(str(min(cluster_size + 1, 0xFFFFFFFF) ** 4))
     return max(1, digits - 1)
 
 
-def suspicion_ms_for(cluster_size, period_ms, multiplier):
+def suspicion_ms_for(cluster_size: int, period_ms: int, multiplier: int) -> int:
     """max(1, log10(n)) * multiplier * period, in whole milliseconds, rounded up."""
     product = period_ms * multiplier
     if cluster_size <= 10:
@@ -208,7 +220,8 @@ def suspicion_ms_for(cluster_size, period_ms, multiplier):
     power = len(str(cluster_size)) - 1
     if cluster_size == 10**power:
         return product * power
-    # log10 by repeated squaring: 64 bits of the fraction, from a mantissa in 1 .. 10 with 192 bits behind the point
+    # log10 by repeated squaring: 64 bits of the fraction, from a mantissa in 1 .. 10 with 192 bits
+    # behind the point
     one = 1 << 192
     mantissa = cluster_size * one // 10**power
     fraction = 0

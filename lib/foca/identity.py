@@ -1,16 +1,18 @@
 """Identities: what a member is called, as a record of fixed width. Floor 1.
 
-    record := [ family:1 ]  octets  [ port:2 ]  bump        (family only where a table holds both IPv4 and IPv6)
+    record := [ family:1 ]  octets  [ port:2 ]  bump    (family: in a table of IPv4 and IPv6)
               '---------- address ----------'
 
-An identity is an address, unique in the cluster, and a bump that tells successive lives at that address apart: the
-larger bump wins. All integers are big-endian, so that comparing bytes compares numbers, and a 64-bit bump never
-becomes an int on the hot path (ints above 2**30 allocate on a board).
+An identity is an address, unique in the cluster, and a bump that tells successive lives at that
+address apart: the larger bump wins. All integers are big-endian, so that comparing bytes compares
+numbers, and a 64-bit bump never becomes an int on the hot path (ints above 2**30 allocate on a
+board).
 
-A `Layout` says how wide the parts are and what goes on the wire; the codec owns how integers are written there. To
-change who wins a conflict or how an identity is renewed, subclass it and override `wins` or `renew`.
-Text and numbers are turned into records, and back, in address.py.
-Source: docs/WIRE.md; SocketAddr on the wire carries a family index (0 IPv4, 1 IPv6), a bare IPv4 or own address none.
+A `Layout` says how wide the parts are and what goes on the wire; the codec owns how integers are
+written there. To change who wins a conflict or how an identity is renewed, subclass it and
+override `wins` or `renew`. Text and numbers are turned into records, and back, in address.py.
+Source: docs/WIRE.md; SocketAddr on the wire carries a family index (0 IPv4, 1 IPv6), a bare IPv4
+or own address none.
 """
 
 from ._port import const
@@ -21,7 +23,7 @@ _V6 = const(1)
 _BOTH = const(2)
 
 
-def _problem(octets, port, bump_bits, tag):
+def _problem(octets: int, port: bool, bump_bits: int, tag: int) -> str | None:
     if bump_bits not in (0, 16, 32, 64):
         return "bump_bits %r is not 0, 16, 32 or 64" % (bump_bits,)
     if tag not in (_UNTAGGED, _V4, _V6, _BOTH):
@@ -34,13 +36,16 @@ def _problem(octets, port, bump_bits, tag):
 
 
 class Layout:
-    """Widths and rules of one kind of identity. Everything is in bytes; offsets are from the start of a record.
+    """Widths and rules of one kind of identity, in bytes; offsets are from the start of a record.
 
-    `tag`: what the wire says in front of the address: -1 nothing, 0 IPv4, 1 IPv6, 2 one of both, kept per record.
-    `octets`: width of the address proper. `record_bytes` = `address_bytes` + `bump_bytes`.
+    `tag`: what the wire says in front of the address: -1 nothing, 0 IPv4, 1 IPv6, 2 one of both,
+    kept per record. `octets`: width of the address proper. `record_bytes` = `address_bytes` +
+    `bump_bytes`.
     """
 
-    def __init__(self, octets=4, port=True, bump_bits=64, tag=_V4):
+    def __init__(
+        self, octets: int = 4, port: bool = True, bump_bits: int = 64, tag: int = _V4
+    ) -> None:
         problem = _problem(octets, port, bump_bits, tag)
         if problem:
             from .errors import ConfigError
@@ -55,10 +60,11 @@ class Layout:
         self.bump_bytes = bump_bits // 8
         self.record_bytes = self.address_bytes + self.bump_bytes
 
-    def wins(self, ids, at, other_at):
-        """Whether the record at `at` beats the one with the same address at `other_at`: the larger bump does.
+    def wins(self, ids: bytearray, at: int, other_at: int) -> bool:
+        """Whether the record at `at`, with the larger bump, beats the one at `other_at`.
 
-        Called on the hot path: must not allocate. Equal identities do not beat each other.
+        Both have the same address; equal identities do not beat each other. Called on the hot
+        path: must not allocate.
         """
         i = self.address_bytes
         end = self.record_bytes
@@ -70,11 +76,12 @@ class Layout:
             i += 1
         return False
 
-    def renew(self, ids, at, step):
-        """Turn the record at `at` into its successor: the bump grows by `step`, 1 .. 2**20. Wraps like an integer.
+    def renew(self, ids: bytearray, at: int, step: int) -> bool:
+        """Turn the record at `at` into its successor: the bump grows by `step`, 1 .. 2**28.
 
-        Returns False, with nothing changed, when this kind of identity cannot be renewed. A successor that does not win
-        against its predecessor (a bump that wrapped) is refused by the caller.
+        It wraps. Returns False, with nothing changed, when this kind of identity cannot be
+        renewed. A successor that does not win against its predecessor (a bump that wrapped) is
+        refused by the caller.
         """
         first = at + self.address_bytes
         i = at + self.record_bytes
@@ -88,26 +95,26 @@ class Layout:
         return True
 
 
-def ipv4(bump_bits=64):
+def ipv4(bump_bits: int = 64) -> Layout:
     """IPv4 socket addresses, on the wire as Rust's SocketAddr: the default."""
     return Layout(4, True, bump_bits, _V4)
 
 
-def ipv6(bump_bits=64):
+def ipv6(bump_bits: int = 64) -> Layout:
     """IPv6 socket addresses, on the wire as Rust's SocketAddr. Zone and flow are not carried."""
     return Layout(16, True, bump_bits, _V6)
 
 
-def ip(bump_bits=64):
+def ip(bump_bits: int = 64) -> Layout:
     """IPv4 and IPv6 socket addresses in one table, 13 bytes more per member than IPv4 alone."""
     return Layout(16, True, bump_bits, _BOTH)
 
 
-def mac(bump_bits=64):
+def mac(bump_bits: int = 64) -> Layout:
     """MAC addresses, six octets without a port (ESP-NOW)."""
     return Layout(6, False, bump_bits, _UNTAGGED)
 
 
-def own(octets, port=False, bump_bits=64):
-    """An address of your own: `octets` 1 .. 32 bytes, with or without a port, nothing in front of it on the wire."""
+def own(octets: int, port: bool = False, bump_bits: int = 64) -> Layout:
+    """An address of your own: `octets` 1 .. 32 bytes, maybe with a port; untagged on the wire."""
     return Layout(octets, port, bump_bits, _UNTAGGED)
