@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "lib" / "foca"
 
 FLOORS = {
-    4: "__init__ address aio accumulate broadcast events interface join sockaddr state trace udp",
+    4: "__init__ address aio accumulate broadcast events interface join plain sockaddr state trace udp",
     3: "node verbs probing receive selfhood effects outgoing",
     2: "members backlog items picker probe timers limits postcard bincode",
     1: "cursor rng config identity runtime codec decoder",
@@ -56,6 +56,8 @@ STEPS = {
     "events": 1,
     "broadcast": 1,
     "trace": 1,
+    "plain": 1,
+    "state": 2,
     "join": 2,
     "udp": 2,
     "interface": 1,
