@@ -38,7 +38,10 @@ class Bincode(Codec):
         """As in the base, but at once; anything unusual, and the packet's last bytes, are left to the base."""
         buf = cursor.buf
         pos = cursor.pos
-        if cursor.end - pos < self._identity_bytes_max or (self._tag >= 0 and buf[pos] > 1):
+        # an IPv6 address is longer than any identity of an IPv4 table: it goes to the base too
+        if cursor.end - pos < self._identity_bytes_max or (
+            self._tag >= 0 and buf[pos] > (self._tag and 1)
+        ):
             return Codec.skip_identity(self, cursor)
         native = True
         if self._tag >= 0:
