@@ -12,7 +12,10 @@ _PAD = 3  # bytes in front of and behind every record: nobody may touch them
 
 
 def check(layout, renews=None):
-    """Every rule. `renews`: whether identities of this kind have successors; None: if they have a bump."""
+    """Every rule. `renews`: whether identities of this kind have successors.
+
+    None: if they have a bump.
+    """
     assert isinstance(layout, Layout)
     if renews is None:
         renews = layout.bump_bytes > 0

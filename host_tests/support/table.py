@@ -15,7 +15,10 @@ from foca.wire import ALIVE, DOWN
 
 
 class Table:
-    """A `Members` with addresses 0 .. 65535 and a 16-bit bump, unless a layout of four such bytes is given."""
+    """A `Members` with addresses 0 ..
+
+    65535 and a 16-bit bump, unless a layout of four such bytes is given.
+    """
 
     def __init__(self, members_max=8, seed=1, layout=None):
         self.layout = layout or own(2, False, 16)
@@ -23,7 +26,10 @@ class Table:
         self.members_max = members_max
 
     def put(self, row, address, bump=0, state=ALIVE, incarnation=0):
-        """Write an identity, a state and an incarnation into a row, whatever it held; returns the row."""
+        """Write an identity, a state and an incarnation into a row, whatever it held.
+
+        Returns the row.
+        """
         at = row * self.layout.record_bytes
         self.members.ids[at : at + 4] = bytes((address >> 8, address & 255, bump >> 8, bump & 255))
         self.members.states[row] = state
@@ -72,7 +78,10 @@ class Table:
 
 
 def check(members):
-    """Assert the invariants of a `Members`: order, chains, free rows and the count of active ones."""
+    """Assert the invariants of a `Members`.
+
+    Order, chains, free rows and the count of active ones.
+    """
     listed = sorted([members.order[i] for i in range(members.count)])
     chained = []
     for bucket in range(len(members.heads)):

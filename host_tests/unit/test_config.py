@@ -1,4 +1,4 @@
-"""foca.config: the reference's numbers for every cluster size, and refusals that say what to do."""
+"""foca.config: the reference's numbers for every cluster size; refusals that say what to do."""
 
 from foca._port import MICROPYTHON, PLATFORM
 from foca.config import FIELDS, FIXED, Config, suspicion_ms_for, transmissions_for
@@ -154,12 +154,16 @@ def test_every_field_refuses_what_lies_outside():
             continue
         for value in (smallest - 1, largest + 1):
             error = str(raises(ConfigError, Config, **{name: value}))
-            assert "%s %d is out of range: choose %d .. %d" % (
-                name,
-                value,
-                smallest,
-                largest,
-            ) in error
+            assert (
+                "%s %d is out of range: choose %d .. %d"
+                % (
+                    name,
+                    value,
+                    smallest,
+                    largest,
+                )
+                in error
+            )
 
 
 def test_every_field_refuses_another_type():

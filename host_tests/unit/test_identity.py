@@ -1,4 +1,4 @@
-"""foca.identity: records of fixed width, the larger bump wins, and both rules can be overridden."""
+"""foca.identity: records of fixed width, the larger bump wins, both rules can be overridden."""
 
 from foca.errors import ConfigError
 from foca.identity import Layout, ip, ipv4, ipv6, mac, own

@@ -1,4 +1,4 @@
-"""foca.members: precedence, conflicts, the full table, and a structure that survives everything."""
+"""foca.members: precedence, conflicts, the full table, a structure that survives everything."""
 
 from foca._port import ticks_add
 from foca.identity import Layout, ipv4, own
@@ -295,7 +295,10 @@ def test_a_table_for_one_member_works():
 
 
 def test_newcomers_take_a_random_place_in_the_order():
-    """Each newcomer is swapped with a random member: no address keeps its place over many tables."""
+    """Each newcomer is swapped with a random member.
+
+    No address keeps its place over many tables.
+    """
     first = [0] * 5
     for seed in range(400):
         table = Table(members_max=5, seed=seed)

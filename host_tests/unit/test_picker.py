@@ -19,7 +19,10 @@ class Wants:
 
 
 def bench(members_max, alive, down=0, seed=1):
-    """A table with the addresses 1 .. alive Alive or Suspect, the following Down; and its picker."""
+    """A table with the addresses 1 ..
+
+    alive Alive or Suspect, the following Down; and its picker.
+    """
     table = Table(members_max, seed)
     for address in range(1, alive + 1):
         table.apply(address, 0, SUSPECT if address % 3 == 0 else ALIVE)
@@ -88,7 +91,10 @@ def test_a_handler_has_the_say():
 
 
 def check_uniform(alive, down, want, exclude, draws):
-    """Every member that may be chosen is, equally often: the seed is fixed, so this never wavers."""
+    """Every member that may be chosen is, equally often.
+
+    The seed is fixed, so this never wavers.
+    """
     table, picker = bench(alive + down, alive, down, seed=7)
     row = table.find(1) if exclude else 0
     counts = {}
@@ -125,7 +131,10 @@ def test_the_order_of_a_choice_is_random_too():
 
 
 def test_a_needle_in_a_haystack_is_found():
-    """Few active ones among many Down ones: giving up guessing costs one pass, and misses nobody."""
+    """Few active ones among many Down ones.
+
+    Giving up guessing costs one pass, and misses nobody.
+    """
     table, picker = bench(200, 4, 196)
     for _ in range(20):
         assert len(chosen(table, picker, 1)) == 1
@@ -161,7 +170,10 @@ def test_each_active_member_comes_once_a_round():
 
 
 def test_with_down_members_nobody_waits_for_more_than_two_rounds():
-    """Down ones at the end of the order let a round close with one member that had its turn, as in the reference."""
+    """Down ones at the end of the order let a round close with a member that had its turn.
+
+    So does the reference.
+    """
     for alive, down in ((1, 5), (7, 5), (20, 40)):
         table, picker = bench(60, alive, down)
         last = {}
@@ -210,9 +222,9 @@ def test_a_member_that_leaves_during_a_round_disturbs_no_later_one():
 
 
 def test_a_newcomer_does_not_keep_a_finished_round_alive():
-    """Found before the cursor means that the round is over, even if somebody joins before the next call.
+    """Found before the cursor means that the round is over, even if somebody joins meanwhile.
 
-    Source: spec of the reference's `next`: the cursor goes to infinity, not to the current length.
+    Source: docs/WIRE.md, "Members": the cursor goes to infinity, not to the current length.
     """
     for seed in range(20):
         table, picker = bench(12, 3, 0, seed)
