@@ -1,4 +1,4 @@
-"""What follows when the table changed: tell it, remember it, report it, and start or stop. Floor 3.
+"""What follows when the table changed: tell it, remember it, report it, start or stop. Floor 3.
 
     Disconnected --- a member is active ---> Connected --- none is ---> Disconnected
          ^                                       |
@@ -8,6 +8,10 @@ Connected means that the timers run. Source: docs/WIRE.md, "State machine".
 """
 
 from ._port import const
+
+_TYPING = const(0)
+if _TYPING:
+    from .node import Foca
 
 _ACTIVE = const(3)
 _DEFUNCT = const(5)
@@ -39,7 +43,7 @@ _CONNECTED = const(1)
 _UNDEAD = const(2)
 
 
-def apply(foca, update, broadcast):
+def apply(foca: "Foca", update: int, broadcast: bool) -> int:
     """Apply the member at row `update` and do what follows; returns the flags of `Members.apply`.
 
     `broadcast`: whether to pass it on.
@@ -65,15 +69,15 @@ def apply(foca, update, broadcast):
     return outcome
 
 
-def _queue(foca, row):
-    """Tell the state of `row`; what was queued under the same address gives way, our own Down too."""
+def _queue(foca: "Foca", row: int) -> None:
+    """Tell the state of `row`; what was queued under that address gives way, our own Down too."""
     members = foca.members
     foca.backlog.queue(row, foca.config.max_transmissions)
     if members.left[_GONE] and members.same_address(row, _GONE):
         members.left[_GONE] = 0
 
 
-def reconsider(foca):
+def reconsider(foca: "Foca") -> None:
     """Connect when there is somebody, disconnect when there is nobody."""
     if foca.members.active:
         if foca.connection == _DISCONNECTED:
@@ -83,7 +87,7 @@ def reconsider(foca):
         foca.runtime.notify(_IDLE, _SELF)
 
 
-def _connect(foca):
+def _connect(foca: "Foca") -> None:
     config = foca.config
     timers = foca.timers
     foca.connection = _CONNECTED
@@ -97,7 +101,7 @@ def _connect(foca):
     foca.runtime.notify(_ACTIVE, _SELF)
 
 
-def stop(foca, connection):
+def stop(foca: "Foca", connection: int) -> None:
     """End the probe and every timer but FORGET. `connection`: the state from now on."""
     foca.connection = connection
     foca.generation = (foca.generation + 1) & 255
@@ -105,8 +109,8 @@ def stop(foca, connection):
     foca.timers.clear()
 
 
-def become_undead(foca):
-    """We are out of the cluster until the identity changes. Hardened: said once, the reference repeats it."""
+def become_undead(foca: "Foca") -> None:
+    """We are out of the cluster until the identity changes. Hardened: reported only once."""
     was_undead = foca.connection == _UNDEAD
     stop(foca, _UNDEAD)
     if foca.config.strict or not was_undead:

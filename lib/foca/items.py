@@ -1,19 +1,29 @@
-"""Custom broadcasts still to be told: a small store of byte strings. Floor 2, loaded only when there is a handler.
+"""Custom broadcasts still to be told: a small store of byte strings. Floor 2.
 
-Items lie one behind the other in one bytearray, oldest first; parallel arrays hold where each starts, how long it is
-and how many transmissions it has left. The handler decides what is news and which older item a new one invalidates.
+Loaded only when there is a handler.
+Items lie one behind the other in one bytearray, oldest first; parallel arrays hold where each
+starts, how long it is and how many transmissions it has left. The handler decides what is news and
+which older item a new one invalidates.
 
-Rules: a packet takes items with most transmissions left first, among them the longest first, each with its length in
-front, each at most once; one that does not fit is kept. A new item that finds the store full evicts those with the
-fewest transmissions left; one larger than the store is refused. Both are counted.
+Rules: a packet takes items with most transmissions left first, among them the longest first, each
+with its length in front, each at most once; one that does not fit is kept. A new item that finds
+the store full evicts those with the fewest transmissions left; one larger than the store is
+refused. Both are counted.
 Source: docs/WIRE.md, "Dissemination".
 """
 
 from array import array
 
+from ._port import const
+
+_TYPING = const(0)
+if _TYPING:
+    from .broadcast import BroadcastHandler
+    from .cursor import Cursor
+
 
 class Items:
-    def __init__(self, handler, items_max, bytes_max):
+    def __init__(self, handler: "BroadcastHandler", items_max: int, bytes_max: int) -> None:
         """Room for `items_max` items, together `bytes_max` bytes."""
         self.handler = handler
         self.count = 0
@@ -26,8 +36,11 @@ class Items:
         self._left = bytearray(items_max)
         self._done = bytearray(items_max)
 
-    def add(self, buf, start, end, transmissions):
-        """Keep a copy of `buf[start:end]`, after dropping what it invalidates; returns False when it finds no room."""
+    def add(self, buf: bytes | bytearray, start: int, end: int, transmissions: int) -> bool:
+        """Keep a copy of `buf[start:end]`, after dropping what it invalidates.
+
+        Returns False when it finds no room.
+        """
         self._drop_invalidated(buf, start, end)
         if end - start > len(self.store):
             return False
@@ -37,7 +50,7 @@ class Items:
         self._left[self.count - 1] = transmissions
         return True
 
-    def _drop_invalidated(self, buf, start, end):
+    def _drop_invalidated(self, buf: bytes | bytearray, start: int, end: int) -> None:
         index = self.count
         while index:
             index -= 1
@@ -46,11 +59,11 @@ class Items:
             if self.handler.invalidates(buf, start, end, self):
                 self._remove(index)
 
-    def _used(self):
+    def _used(self) -> int:
         last = self.count - 1
         return self._starts[last] + self._sizes[last] if self.count else 0
 
-    def _append(self, buf, start, end):
+    def _append(self, buf: bytes | bytearray, start: int, end: int) -> None:
         store = self.store
         at = self._used()
         self._starts[self.count] = at
@@ -61,7 +74,7 @@ class Items:
             at += 1
             start += 1
 
-    def _evict(self):
+    def _evict(self) -> None:
         worst = index = self.count - 1
         while index >= 0:
             if self._left[index] <= self._left[worst]:
@@ -70,7 +83,7 @@ class Items:
         self._remove(worst)
         self.evicted += 1
 
-    def _remove(self, index):
+    def _remove(self, index: int) -> None:
         """Drop an item and close the gap."""
         store = self.store
         size = self._sizes[index]
@@ -87,8 +100,11 @@ class Items:
             self._done[index] = self._done[index + 1]
             index += 1
 
-    def fill(self, cursor):
-        """Write as many items as fit at the cursor, each behind its length. Each loses one transmission."""
+    def fill(self, cursor: "Cursor") -> None:
+        """Write as many items as fit at the cursor, each behind its length.
+
+        Each loses one transmission.
+        """
         index = self.count
         while index:
             index -= 1
@@ -108,7 +124,7 @@ class Items:
             if not self._left[index]:
                 self._remove(index)
 
-    def _best(self):
+    def _best(self) -> int:
         """The item to write next, or -1."""
         best = -1
         index = 0
@@ -118,7 +134,7 @@ class Items:
             index += 1
         return best
 
-    def _goes_before(self, index, other):
+    def _goes_before(self, index: int, other: int) -> bool:
         if self._left[index] != self._left[other]:
             return self._left[index] > self._left[other]
         return self._sizes[index] > self._sizes[other]

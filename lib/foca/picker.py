@@ -1,7 +1,8 @@
 """Every random pick of members goes through this one hook. Floor 2.
 
-`choose` picks k distinct members for a message, `next` walks round robin for the probes. A test that must follow
-another implementation's choices replaces `Foca.picker` by an object with the same two methods and `rows`.
+`choose` picks k distinct members for a message, `next` walks round robin for the probes. A test
+that must follow another implementation's choices replaces `Foca.picker` by an object with the same
+two methods and `rows`.
 Source: docs/WIRE.md, "Members".
 """
 
@@ -9,22 +10,30 @@ from array import array
 
 from ._port import const
 
+_TYPING = const(0)
+if _TYPING:
+    from .broadcast import BroadcastHandler
+    from .members import Members
+
 _DOWN = const(2)
 _FEW = const(8)
 
 
 class Picker:
-    def __init__(self, members):
+    def __init__(self, members: "Members") -> None:
         self.members = members
         self.rows = array("H" if members.rows > 255 else "B", [0] * len(members.order))
         """What the last `choose` chose, in the order to be used."""
         self._cursor = 0
 
-    def choose(self, want, down, exclude, handler):
+    def choose(
+        self, want: int, down: int, exclude: int, handler: "BroadcastHandler | None"
+    ) -> int:
         """Choose up to `want` members at random into `rows`; returns how many.
 
-        `down`: Down ones instead of active ones. `exclude`: a row never chosen, 0 for none. `handler`: None, or only those
-        that it wants to have custom broadcasts. Costs O(want) while plenty are to choose from.
+        `down`: Down ones instead of active ones. `exclude`: a row never chosen, 0 for none.
+        `handler`: None, or only those that it wants to have custom broadcasts. Costs O(want) while
+        plenty are to choose from.
         """
         self._down = down
         self._exclude = exclude
@@ -38,13 +47,13 @@ class Picker:
             return want
         return self._by_reservoir(want)
 
-    def _fits(self, row):
+    def _fits(self, row: int) -> bool:
         if (self.members.states[row] == _DOWN) != self._down or row == self._exclude:
             return False
         return self._handler is None or self._handler.should_add_broadcast_data(row)
 
-    def _by_rejection(self, want):
-        """Try random places in the order for `want` different members that fit; returns whether that went well."""
+    def _by_rejection(self, want: int) -> bool:
+        """Try random places for `want` different members that fit; returns whether that went well."""
         members = self.members
         found = 0
         tries = want * 8
@@ -56,14 +65,14 @@ class Picker:
                 found += 1
         return found == want
 
-    def _has(self, row, found):
+    def _has(self, row: int, found: int) -> bool:
         while found:
             found -= 1
             if self.rows[found] == row:
                 return True
         return False
 
-    def _by_reservoir(self, want):
+    def _by_reservoir(self, want: int) -> int:
         """One pass over the order; every fitting member has the same chance."""
         members = self.members
         i = seen = 0
@@ -79,8 +88,11 @@ class Picker:
                     self.rows[place] = row
         return seen if seen < want else want
 
-    def next(self):
-        """The next member to probe, 0 when none is active: each active one once a round, each round in a new order."""
+    def next(self) -> int:
+        """The next member to probe, 0 when none is active.
+
+        Each active one comes once a round, each round in a new order.
+        """
         members = self.members
         if self._cursor >= members.count:
             self._shuffle()
@@ -88,12 +100,11 @@ class Picker:
         row = self._scan(self._cursor, members.count)
         if not row:
             row = self._scan(0, self._cursor)
-            self._cursor = (
-                members.rows
-            )  # the round is over: shuffle next time, whoever joins before
+            # the round is over: shuffle next time, whoever joins before
+            self._cursor = members.rows
         return row
 
-    def _scan(self, first, end):
+    def _scan(self, first: int, end: int) -> int:
         members = self.members
         while first < end:
             row = members.order[first]
@@ -103,7 +114,7 @@ class Picker:
                 return row
         return 0
 
-    def _shuffle(self):
+    def _shuffle(self) -> None:
         order = self.members.order
         left = self.members.count
         while left > 1:

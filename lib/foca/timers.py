@@ -1,12 +1,15 @@
 """Deadlines of the protocol: who must be woken, and when. Floor 2.
 
-    at      one deadline for each kind; the kinds are numbered in foca's order, in which equal deadlines fire
-    TIMER_SUSPECT, TIMER_FORGET: the members' columns `suspects` and `forgets` hold one deadline a row, `at` a lower bound of them
+    at      one deadline for each kind; the kinds are numbered in foca's order, in which equal
+            deadlines fire
+    TIMER_SUSPECT, TIMER_FORGET: the members' columns `suspects` and `forgets` hold one deadline a
+            row, `at` a lower bound of them
 
-Invariant: a deadline is a wrapped 30-bit millisecond; 0 means "not set" (a real 0 is stored as 1). Durations are limited
-to 6 days, because `ticks_diff` is.
-Rules: nothing here knows what a timer does. Equal deadlines come out in foca's order, because a probe that ends before
-its indirect stage was reached is reported as a bug. No tokens: what foca's token would invalidate is cleared.
+Invariant: a deadline is a wrapped 30-bit millisecond; 0 means "not set" (a real 0 is stored as 1).
+Durations are limited to 6 days, because `ticks_diff` is.
+Rules: nothing here knows what a timer does. Equal deadlines come out in foca's order, because a
+probe that ends before its indirect stage was reached is reported as a bug. No tokens: what foca's
+token would invalidate is cleared.
 Source: docs/WIRE.md, "Timers".
 """
 
@@ -32,6 +35,10 @@ TIMER_NAMES = (
     "PeriodicAnnounceDown",
 )
 
+_TYPING = const(0)
+if _TYPING:
+    from .members import Members
+
 _TIMER_SUSPECT = const(2)
 _TIMER_FORGET = const(5)
 _KINDS = const(7)
@@ -40,18 +47,18 @@ _IDLE_MS = const(60000)
 
 
 class Timers:
-    def __init__(self, members):
+    def __init__(self, members: "Members") -> None:
         self.members = members
         self.at = array("i", [0] * _KINDS)
         self.row = 0
         """The row of the last SUSPECT or FORGET that came due."""
         self._next = 0  # a lower bound of all deadlines, 0 for none
 
-    def set(self, kind, now_ms, delay_ms):
+    def set(self, kind: int, now_ms: int, delay_ms: int) -> None:
         """Wake `kind` once, `delay_ms` (0 .. 6 days) after `now_ms`."""
         self._note(kind, ticks_add(now_ms, delay_ms) or 1)
 
-    def set_row(self, kind, row, now_ms, delay_ms):
+    def set_row(self, kind: int, row: int, now_ms: int, delay_ms: int) -> None:
         """The same for a row: SUSPECT or FORGET."""
         deadline = ticks_add(now_ms, delay_ms) or 1
         column = self.members.suspects if kind == _TIMER_SUSPECT else self.members.forgets
@@ -59,12 +66,12 @@ class Timers:
         if not self.at[kind] or ticks_diff(deadline, self.at[kind]) < 0:
             self._note(kind, deadline)
 
-    def _note(self, kind, deadline):
+    def _note(self, kind: int, deadline: int) -> None:
         self.at[kind] = deadline
         if not self._next or ticks_diff(deadline, self._next) < 0:
             self._next = deadline
 
-    def clear(self):
+    def clear(self) -> None:
         """Unset everything but FORGET."""
         suspects = self.members.suspects
         row = _FIRST
@@ -77,8 +84,8 @@ class Timers:
             if row != _TIMER_FORGET:
                 self.at[row] = 0
 
-    def due(self, now_ms):
-        """Take the earliest deadline that is not after `now_ms`; returns its kind (`row` tells whose), or -1."""
+    def due(self, now_ms: int) -> int:
+        """Take the earliest deadline up to `now_ms`; returns its kind (`row`: whose), or -1."""
         if not self._next or ticks_diff(self._next, now_ms) > 0:
             return -1
         while True:
@@ -95,7 +102,7 @@ class Timers:
             if self._take_row(kind):
                 return kind
 
-    def _earliest_kind(self):
+    def _earliest_kind(self) -> int:
         at = self.at
         best = -1
         kind = 0
@@ -105,8 +112,8 @@ class Timers:
             kind += 1
         return best
 
-    def _take_row(self, kind):
-        """Take the earliest row of a column if its deadline is the one noted, else note the right one."""
+    def _take_row(self, kind: int) -> bool:
+        """Take the earliest row of a column if it has the noted deadline, else note the right one."""
         column = self.members.suspects if kind == _TIMER_SUSPECT else self.members.forgets
         best = 0
         row = _FIRST
@@ -124,8 +131,8 @@ class Timers:
         self.row = best
         return True
 
-    def remaining_ms(self, now_ms):
-        """Milliseconds until the next deadline, 0 when one is overdue, at most 60,000. Never late, maybe early."""
+    def remaining_ms(self, now_ms: int) -> int:
+        """Milliseconds until the next deadline, 0 .. 60,000. Never late, maybe early."""
         if not self._next:
             return _IDLE_MS
         left = ticks_diff(self._next, now_ms)
