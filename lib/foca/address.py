@@ -1,11 +1,17 @@
-"""Addresses as people write them: text to records and back. Floor 4: allocates freely, for the edges only.
+"""Addresses as people write them: text to records and back. Floor 4.
 
-A record is described in identity.py. Every function takes the `Layout` first; `ids` is any bytes with a record at `at`.
-Names are never resolved: a board's resolver blocks for seconds, and sendto on a board would not use it anyway.
+Allocates freely: for the edges only.
+A record is described in identity.py. Every function takes the `Layout` first; `ids` is any bytes
+with a record at `at`. Names are never resolved: a board's resolver blocks for seconds, and sendto
+on a board would not use it anyway.
 """
 
 from ._port import const
 from .errors import ConfigError
+
+_TYPING = const(0)
+if _TYPING:
+    from .identity import Layout
 
 _UNTAGGED = const(-1)
 _V4 = const(0)
@@ -13,16 +19,19 @@ _V6 = const(1)
 _BOTH = const(2)
 
 
-def pack(layout, host, port=0, bump=0):
+def pack(layout: "Layout", host: str | bytes | bytearray, port: int = 0, bump: int = 0) -> bytes:
     """The record for an address and a bump, as bytes.
 
-    `host`: "192.168.1.5", "2001:db8::1" or the octets as bytes. `port`: 0 .. 65535, `bump`: 0 .. 2**bump_bits - 1.
+    `host`: "192.168.1.5", "2001:db8::1" or the octets as bytes. `port`: 0 .. 65535, `bump`: 0 ..
+    2**bump_bits - 1.
     Raises ConfigError saying which part does not fit.
     """
-    octets = host
-    if not isinstance(host, (bytes, bytearray)):
+    octets: bytes | bytearray
+    if isinstance(host, str):
         # eight pairs are an IPv6 literal only where addresses are IPv6
         octets = (layout.tag == _UNTAGGED and _parse_pairs(host)) or parse_host(host)
+    else:
+        octets = host
     family = b""
     if layout.tag == _BOTH:
         family = b"\x00" if len(octets) == 4 else b"\x01"
@@ -41,10 +50,10 @@ def pack(layout, host, port=0, bump=0):
     return family + bytes(octets) + ports + bump.to_bytes(layout.bump_bytes, "big")
 
 
-def parse(layout, text, bump=0):
-    """The record for "192.168.1.5:36220", "[2001:db8::1]:36220" or, without ports, "aa:bb:cc:dd:ee:ff".
+def parse(layout: "Layout", text: str, bump: int = 0) -> bytes:
+    """The record for "192.168.1.5:36220" or "[2001:db8::1]:36220".
 
-    Raises ConfigError saying what is expected.
+    Without ports: for "aa:bb:cc:dd:ee:ff". Raises ConfigError saying what is expected.
     """
     if not layout.has_port:
         return pack(layout, text, 0, bump)
@@ -58,12 +67,12 @@ def parse(layout, text, bump=0):
     return pack(layout, name, int(digits), bump)
 
 
-def family_of(layout, ids, at=0):
+def family_of(layout: "Layout", ids: bytes | bytearray, at: int = 0) -> int:
     """The wire's family index of the record at `at`: 0 IPv4, 1 IPv6, -1 neither."""
     return ids[at] if layout.tag == _BOTH else layout.tag
 
 
-def host_of(layout, ids, at=0):
+def host_of(layout: "Layout", ids: bytes | bytearray, at: int = 0) -> str:
     """The address at `at` as text, without the port. Allocates."""
     first = at + layout.octets_at
     family = family_of(layout, ids, at)
@@ -74,18 +83,18 @@ def host_of(layout, ids, at=0):
     return ":".join(["%02x" % ids[first + i] for i in range(layout.octets)])
 
 
-def port_of(layout, ids, at=0):
+def port_of(layout: "Layout", ids: bytes | bytearray, at: int = 0) -> int:
     """The port at `at`, 0 where addresses have none."""
     port_at = at + layout.port_at
     return ids[port_at] << 8 | ids[port_at + 1] if layout.has_port else 0
 
 
-def bump_of(layout, ids, at=0):
+def bump_of(layout: "Layout", ids: bytes | bytearray, at: int = 0) -> int:
     """The bump at `at` as an int. Allocates when it exceeds 2**30 on a board."""
     return int.from_bytes(ids[at + layout.address_bytes : at + layout.record_bytes], "big")
 
 
-def text_of(layout, ids, at=0):
+def text_of(layout: "Layout", ids: bytes | bytearray, at: int = 0) -> str:
     """The address at `at` as text with its port: what `parse` takes. Allocates."""
     name = host_of(layout, ids, at)
     if not layout.has_port:
@@ -96,8 +105,8 @@ def text_of(layout, ids, at=0):
     )
 
 
-def parse_host(text):
-    """The octets of a literal: four for IPv4, sixteen for IPv6, else as many as the pairs of hex digits.
+def parse_host(text: str) -> bytes:
+    """The octets of a literal: four for IPv4, sixteen for IPv6, else one for each pair of digits.
 
     Raises ConfigError; names are not resolved here.
     """
@@ -114,20 +123,20 @@ def parse_host(text):
         if octets:
             return octets
     raise ConfigError(
-        "host %r is not a literal like 192.168.1.5, 2001:db8::1 or aa:bb:cc:dd:ee:ff: names are not resolved"
-        % (text,)
+        "host %r is not a literal like 192.168.1.5, 2001:db8::1 or aa:bb:cc:dd:ee:ff: "
+        "names are not resolved" % (text,)
     )
 
 
-def _is_number(text):
+def _is_number(text: str) -> bool:
     return all([digit in "0123456789" for digit in text]) and 1 <= len(text) <= 5
 
 
-def _is_hex(text):
+def _is_hex(text: str) -> bool:
     return all([digit in "0123456789abcdefABCDEF" for digit in text]) and text != ""
 
 
-def _parse_pairs(text):
+def _parse_pairs(text: str) -> bytes:
     """The octets of pairs of hex digits, or b"" when `text` is something else."""
     pairs = text.split(":")
     if all([len(pair) == 2 and _is_hex(pair) for pair in pairs]):
@@ -135,8 +144,8 @@ def _parse_pairs(text):
     return b""
 
 
-def _parse_ipv6(text):
-    """Sixteen octets, or b"" when `text` is not a plain IPv6 literal (no zone, no embedded IPv4)."""
+def _parse_ipv6(text: str) -> bytes:
+    """Sixteen octets; b"" when `text` is not a plain IPv6 literal (no zone, no embedded IPv4)."""
     halves = text.split("::")
     if len(halves) > 2:
         return b""
@@ -160,8 +169,8 @@ def _parse_ipv6(text):
     return bytes(octets)
 
 
-def format_ipv6(ids, first):
-    """The sixteen octets at `first` as text; the longest run of zero groups is shortened, as in RFC 5952."""
+def format_ipv6(ids: bytes | bytearray, first: int) -> str:
+    """The sixteen octets at `first` as text, the longest run of zero groups cut as in RFC 5952."""
     groups = [ids[first + i] << 8 | ids[first + i + 1] for i in range(0, 16, 2)]
     best = length = 0
     for start in range(8):

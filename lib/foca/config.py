@@ -19,7 +19,7 @@ up: a clock that ticks in milliseconds fires then.
     notify_data                             DATA_SENT and DATA_RECEIVED events
     strict                                  as the reference, defects too (docs/DIFFERENCES.md)
     packet_bytes_max, send_bytes_max        accept limit, send limit; boards send 512
-    members_max                             others held; then Down ones are evicted, newcomers refused
+    members_max                             others held; then Down ones go or newcomers are refused
     items_max, items_bytes_max              custom broadcasts queued; then the most told ones go
     timers_per_tick_max                     the rest waits for the next call
     datagrams_per_turn_max                  the same for datagrams (the agent)
