@@ -142,13 +142,12 @@ class Program:
         agent = self.agent
         self.log.say(INFO, "Started %s, members in %s" % (self.name(), self.filename))
         while True:
+            if ticks_diff(ticks_ms(), self.hello_ms) >= 0:
+                self.hello_ms = ticks_add(self.hello_ms, HELLO_MS)
+                self.say_hello()
             wait_ms = agent.poll()
             self.tell_events()
             self.tell_errors()
-            now_ms = ticks_ms()
-            if ticks_diff(now_ms, self.hello_ms) >= 0:
-                self.hello_ms = ticks_add(self.hello_ms, HELLO_MS)
-                self.say_hello()
             agent.udp.wait(min(wait_ms, WAIT_MS_MAX))
 
     def name(self) -> str:
@@ -217,6 +216,7 @@ class Program:
             except OSError:  # the first time there is none
                 pass
             os.rename(name + ".new", name)
+            self.log.say(DEBUG_LEVEL, "members file written")
         except OSError as error:
             self.log.say(ERROR, "members file %s: %s" % (name, error))
 

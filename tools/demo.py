@@ -50,7 +50,7 @@ from foca.config import Config  # noqa: E402
 SIZE_MAX = 60
 HEAP = "192k"
 PORT_FIRST, PORT_LAST = 20000, 32000  # below what systems give out by themselves
-STARTUP_S = 10.0  # for all processes to start, and N / 4 more
+STARTUP_S = 5.0  # for processes to start, and half a second more for each
 LEAVE_S = 5.0
 REDRAW_S = 0.25
 IDLE_PERIODS = 4
@@ -338,9 +338,9 @@ class Demo:
             if node is not other
         )
 
-    def join_limit_s(self) -> float:
-        """Joining: everybody starts, Announces may be lost, and a periodic one mends the rest."""
-        return STARTUP_S + self.size / 4 + self.announce_s + 2 * self.period_s
+    def join_limit_s(self, starting: int) -> float:
+        """So many nodes start, Announces may be lost, and a periodic one mends the rest."""
+        return STARTUP_S + starting / 2 + self.announce_s + 2 * self.period_s
 
     def down_limit_s(self) -> float:
         """At worst the last observer finds out by itself, after two rounds of probes."""
@@ -357,11 +357,11 @@ class Demo:
         )
         for node in self.nodes:
             self.start(node)
-        self.until(self.is_complete, self.join_limit_s(), "forming one cluster")
+        self.until(self.is_complete, self.join_limit_s(self.size), "forming one cluster")
         times.formed = time.monotonic()
         self.tell(f"formed: all {self.size} nodes see all others Alive")
         self.rest()
-        self.until(lambda: self.is_complete(), self.join_limit_s(), "a calm cluster")
+        self.until(self.is_complete, self.join_limit_s(0), "a calm cluster")
         self.idle_rates = rates(self.nodes, times.formed)
         self.kill_one()
         others = self.size - 1
@@ -372,7 +372,7 @@ class Demo:
             times.restarted = time.monotonic()
             self.tell(f"node {self.victim.number} starts again at {self.victim.address}")
             self.start(self.victim)
-        self.until(self.has_rejoined, self.join_limit_s(), "rejoining")
+        self.until(self.has_rejoined, self.join_limit_s(1), "rejoining")
         times.rejoined = time.monotonic()
         self.tell(f"rejoined: all {self.size} nodes see all others Alive")
         self.until(self.all_have_reported, 3.0, "a report of every node")
@@ -390,6 +390,7 @@ class Demo:
         self.bump_before = victim.bump
         if victim.process and victim.process.stdout:
             self.selector.unregister(victim.process.stdout)
+            victim.process.stdout.close()
         self.times.killed = time.monotonic()
         victim.kill()
         self.tell(f"node {victim.number} ({victim.address}, pid {victim.pid}) is killed")
@@ -424,6 +425,9 @@ class Demo:
                     node.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 node.kill()
+            if node.process and node.process.stdout:
+                node.process.stdout.close()
+        self.selector.close()
 
     # ---- what is shown
 

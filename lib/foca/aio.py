@@ -6,7 +6,7 @@
 
 One turn reads at most `datagrams_per_turn_max` datagrams, fires what is due, looks for peers if there are none, and
 then tells the application: callbacks run between turns, never inside the machine, so they may call anything here. What
-they raise is counted and printed, and the node goes on.
+they raise, and what a broadcast handler raises inside the machine, is counted and printed, and the node goes on.
 """
 
 import sys
@@ -126,9 +126,19 @@ class Agent(Runtime):
 
     def poll(self):
         """One turn; returns the milliseconds until something is due, 0 .. 60,000. Datagrams may come earlier."""
-        foca = self.foca
         if self.is_closed:
             return 60000
+        try:
+            wait_ms = self._turn()
+        except Exception as error:  # of a broadcast handler: it runs inside the machine
+            self._show(error)
+            wait_ms = _POLL_MS
+        if self._own:
+            self._tell()
+        return wait_ms
+
+    def _turn(self):
+        foca = self.foca
         left = foca.config.datagrams_per_turn_max
         while left:
             data = self.udp.receive()
@@ -139,8 +149,6 @@ class Agent(Runtime):
         now_ms = self._clock()
         wait_ms = self.joining.step(now_ms)
         due_ms = foca.tick(now_ms)
-        if self._own:
-            self._tell()
         return min(due_ms, wait_ms) if left else 0
 
     def _tell(self):
@@ -151,8 +159,11 @@ class Agent(Runtime):
             try:
                 self.on_event(event)
             except Exception as error:
-                self.callback_errors += 1
-                print_exception(error)
+                self._show(error)
+
+    def _show(self, error):
+        self.callback_errors += 1
+        print_exception(error)
 
     async def run(self):
         """Turn after turn until `close`, as one task. Cancelling it leaves the socket open: call `close`."""
