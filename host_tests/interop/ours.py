@@ -67,18 +67,27 @@ class FollowingPicker(Picker):
             if len(chosen) < count and name in rows:
                 chosen.append(rows.pop(name))
         # The crate chose more than it could use: the rest must not fit either, largest first.
-        rest = sorted(rows.values(), key=foca.codec.member_bytes, reverse=True)
+        size = foca.codec.member_bytes if self.is_feed() else foca.codec.identity_bytes
+        rest = sorted(rows.values(), key=size, reverse=True)
         chosen += rest[: count - len(chosen)]
         for index, row in enumerate(chosen):
             self.rows[index] = row
         return count
 
+    def ahead(self):
+        """What the crate sent and ours has not, yet."""
+        return self.ours.sends[self.ours.sent_count() :]
+
+    def is_feed(self):
+        """Whether members are chosen for the inside of a packet, not as receivers."""
+        ahead = self.ahead()
+        return bool(ahead) and ahead[0]["header"][3][0] == "Feed"
+
     def wanted(self):
         """Whom the crate chose, in order."""
-        ahead = self.ours.sends[self.ours.sent_count() :]
-        if ahead and ahead[0]["header"][3][0] == "Feed":
-            return [member[0] for member in ahead[0]["updates"] or ()]
-        return [send["to"] for send in ahead]
+        if self.is_feed():
+            return [member[0] for member in self.ahead()[0]["updates"] or ()]
+        return [send["to"] for send in self.ahead()]
 
     def _shuffle(self):
         self.ours.take_order()
