@@ -32,15 +32,12 @@ _CALL = 7
 _FIRST = 9
 _WIDTH = 14
 
-if hasattr(time, "ticks_us"):
+_ticks_us = getattr(time, "ticks_us", None)
 
-    def microseconds() -> float:
-        return time.ticks_us()  # good for the seconds that this runs
 
-else:
-
-    def microseconds() -> float:
-        return time.perf_counter_ns() / 1000
+def microseconds() -> float:
+    """Now, for the seconds that this runs."""
+    return float(_ticks_us() if _ticks_us else time.perf_counter_ns() / 1000)
 
 
 class Quiet(Runtime):

@@ -35,7 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "lib" / "foca"
 
 FLOORS = {
-    4: "__init__ address aio accumulate broadcast events interface join plain sockaddr state trace udp",
+    4: "__init__ address aio accumulate broadcast events interface join plain sockaddr state "
+    "trace udp",
     3: "node verbs probing receive selfhood effects outgoing",
     2: "members backlog items picker probe timers limits postcard bincode",
     1: "cursor rng config identity runtime codec decoder",
