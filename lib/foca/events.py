@@ -1,35 +1,42 @@
 """Events on their way to the application: a bounded ring of records. Floor 4.
 
-The machine reports an event in the middle of a call; here it is copied, without allocating, and read later at leisure.
-When the ring overflows the oldest goes, `missed` counts it, and the reader gets an event named "Resync" first: look at
-`Agent.members()` afresh.
+The machine reports an event in the middle of a call; here it is copied, without allocating, and
+read later at leisure. When the ring overflows the oldest goes, `missed` counts it, and the reader
+gets an event named "Resync" first: look at `Agent.members()` afresh.
 """
 
 from ._port import const
 from .address import bump_of, text_of
 from .runtime import EVENT_NAMES, RENAME
 
+_TYPING = const(0)
+if _TYPING:
+    from .identity import Layout
+
 _OLD = const(5)
 _POLL_MS = const(20)
 
 
 class Event:
-    """What happened: `name` as in foca.runtime.EVENT_NAMES, the member's `address` and `bump`; `previous_bump` for Rename."""
+    """What happened: `name` as in foca.runtime.EVENT_NAMES, to the member `address`, `bump`.
 
-    def __init__(self, name, address, bump, previous_bump):
+    `previous_bump`: for Rename.
+    """
+
+    def __init__(self, name: str, address: str, bump: int, previous_bump: int) -> None:
         self.name = name
         self.address = address
         self.bump = bump
         self.previous_bump = previous_bump
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "%s %s#%d" % (self.name, self.address, self.bump)
 
 
 class Events:
     """A bounded queue of events: `for event in queue.take()`, or `async for event in queue`."""
 
-    def __init__(self, layout, events_max):
+    def __init__(self, layout: "Layout", events_max: int) -> None:
         self.missed = 0
         self._layout = layout
         self._width = layout.record_bytes
@@ -39,7 +46,7 @@ class Events:
         self._first = self._count = 0
         self._resync = False
 
-    def put(self, event, ids, row):
+    def put(self, event: int, ids: bytearray, row: int) -> None:
         """Copy an event into the ring. Allocates nothing."""
         if self._count == self._max:
             self._first = (self._first + 1) % self._max
@@ -52,7 +59,7 @@ class Events:
         self._copy(ids, row, 2 * index)
         self._copy(ids, _OLD, 2 * index + 1)
 
-    def _copy(self, ids, row, slot):
+    def _copy(self, ids: bytearray, row: int, slot: int) -> None:
         width = self._width
         row *= width
         slot *= width
@@ -62,7 +69,7 @@ class Events:
             row += 1
             width -= 1
 
-    def get(self):
+    def get(self) -> Event | None:
         """The oldest event, or None."""
         if self._resync:
             self._resync = False
@@ -83,10 +90,10 @@ class Events:
             previous,
         )
 
-    def __aiter__(self):
+    def __aiter__(self) -> "Events":
         return self
 
-    async def __anext__(self):
+    async def __anext__(self) -> Event:
         while True:
             event = self.get()
             if event is not None:
@@ -94,7 +101,7 @@ class Events:
             await sleep_ms(_POLL_MS)
 
 
-async def sleep_ms(delay_ms):
+async def sleep_ms(delay_ms: int) -> None:
     """Let other tasks run for `delay_ms` milliseconds."""
     import asyncio
 

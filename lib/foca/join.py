@@ -1,15 +1,21 @@
 """Finding the first peer, and never giving up. Floor 4; no I/O of its own, and its own deadline.
 
-    alone          seeds, then Down members, one Announce per peer and round; rounds 1, 2, 4 .. 60 s apart
-    in a cluster   once a minute, one seed that is not an active member (two clusters that grew apart meet again)
+    alone         seeds, then Down members, one Announce per peer and round; rounds 1, 2, 4 .. 60 s
+                  apart
+    in a cluster  once a minute, one seed that is not an active member: two clusters that grew
+                  apart meet again
 
-Every delay is spread by a quarter to either side, so that boards switched on together do not speak together. An Announce
-that is lost costs a round, nothing else. Source: the reference leaves joining to its user and never leaves zero members
-by itself (docs/DIFFERENCES.md, B-5).
+Every delay is spread by a quarter to either side, so that boards switched on together do not speak
+together. An Announce that is lost costs a round, nothing else. Source: the reference leaves
+joining to its user and never leaves zero members by itself (docs/DIFFERENCES.md, B-5).
 """
 
 from ._port import const, ticks_add, ticks_diff
 from .rng import Rng
+
+_TYPING = const(0)
+if _TYPING:
+    from .node import Foca
 
 _CALL = const(7)
 _SELF = const(0)
@@ -20,8 +26,8 @@ _DOWN_PER_ROUND = const(4)
 
 
 class Join:
-    def __init__(self, foca, seeds, seed):
-        """`seeds`: records to announce to, any bump; our own address among them is skipped. `seed`: of the jitter."""
+    def __init__(self, foca: "Foca", seeds: list[bytes], seed: int) -> None:
+        """`seeds`: records to announce to, any bump; our own is skipped. `seed`: of the jitter."""
         self.foca = foca
         self.seeds = seeds
         self.announced = 0
@@ -32,7 +38,7 @@ class Join:
         self._index = 0
         self._was_alone = True
 
-    def step(self, now_ms):
+    def step(self, now_ms: int) -> int:
         """Announce if it is time; returns the milliseconds until it may be again, 0 .. 75,000."""
         foca = self.foca
         if foca.is_undead():
@@ -57,7 +63,7 @@ class Join:
         self._deadline = ticks_add(now_ms, delay)
         return delay
 
-    def _announce_to_all(self):
+    def _announce_to_all(self) -> None:
         for record in self.seeds:
             self._announce(record)
         foca = self.foca
@@ -67,7 +73,7 @@ class Join:
             self._index = (self._index + 1) % len(downs)
             self._announce(foca.identity_of(downs[self._index]))
 
-    def _announce_to_stranger(self):
+    def _announce_to_stranger(self) -> None:
         """Announce to the next seed that is not an active member, if there is one."""
         foca = self.foca
         for _ in range(len(self.seeds)):
@@ -79,7 +85,7 @@ class Join:
                 self._announce(record)
                 return
 
-    def _announce(self, record):
+    def _announce(self, record: bytes) -> None:
         address_bytes = self.foca.layout.address_bytes
         if record[:address_bytes] != self.foca.identity()[:address_bytes]:
             self.announced += 1
