@@ -47,7 +47,7 @@ def test_timers_sort():
     assert TIMER_ANNOUNCE < TIMER_GOSSIP < TIMER_FORGET < TIMER_ANNOUNCE_DOWN
     assert TIMER_NAMES[TIMER_PROBE] == "ProbeRandomMember"
     assert TIMER_NAMES[TIMER_FORGET] == "RemoveDown"
-    assert len(TIMER_NAMES) == 7
+    assert len(TIMER_NAMES) == 8
 
 
 def test_nothing_is_due_at_first():

@@ -100,6 +100,7 @@ class Foca:
         self.has_left = False
         self.now_ms = 0
         self.renew_step = self.renewed_ms = 0
+        self.newcomer = 0
         self.head = self.updates = self.foreign = self.custom_at = 0
         self.message_tag = self.message_number = self.message_third = 0
         self.passes_on = False

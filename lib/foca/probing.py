@@ -13,7 +13,7 @@ member clears its deadline. Strict: it keeps running, and when it fires the memb
 Source: docs/WIRE.md, "Probe cycle"; SWIM, section 3.1 and 4.2.
 """
 
-from ._port import const
+from ._port import const, ticks_diff
 from .effects import apply, reconsider
 from .outgoing import send, spread, turn_undead
 
@@ -32,6 +32,7 @@ _PROBED = const(6)
 _PING = const(0)
 _PING_REQ = const(2)
 _ANNOUNCE = const(6)
+_FEED = const(7)
 _GOSSIP = const(8)
 _SUSPECT = const(1)
 _DOWN = const(2)
@@ -44,6 +45,7 @@ _SUSPECT_TIMER = const(2)
 _ANNOUNCE_TIMER = const(3)
 _GOSSIP_TIMER = const(4)
 _FORGET_TIMER = const(5)
+_FEED_TIMER = const(7)
 
 
 def fire(foca, kind):
@@ -62,6 +64,10 @@ def fire(foca, kind):
         return _OK
     if kind == _ANNOUNCE_TIMER:
         return periodic_announce(foca)
+    if kind == _FEED_TIMER:
+        kind = foca.newcomer
+        foca.newcomer = 0
+        return send(foca, kind, _FEED, 0) if kind else _OK
     return periodic_announce_down(foca)
 
 
@@ -102,21 +108,27 @@ def _suspect(foca):
         return
     if foca.config.strict:
         _set_strict_deadline(foca, members.row)
-    elif members.states[members.row] == _SUSPECT and not members.suspects[members.row]:
+    elif members.states[members.row] == _SUSPECT:
         if members.incarnations[members.row] == members.incarnations[_PROBED]:
             _set_deadline(foca, members.row)
 
 
 def _set_deadline(foca, row):
-    foca.timers.set_row(_TIMER_SUSPECT, row, foca.now_ms, foca.config.suspect_to_down_after_ms)
+    """Give the suspect its time to refute; an earlier deadline stays (the config may have changed)."""
+    pending = foca.members.suspects[row]
+    delay_ms = foca.config.suspect_to_down_after_ms
+    if pending and ticks_diff(pending, foca.now_ms) <= delay_ms:
+        return
+    foca.timers.set_row(_TIMER_SUSPECT, row, foca.now_ms, delay_ms)
 
 
 def _set_strict_deadline(foca, row):
     """The reference sets one for each failed probe; here the earliest for an incarnation stays, a new one replaces it."""
     incarnation = foca.members.incarnations[_PROBED]
-    if not foca.members.suspects[row] or foca.suspected[row] != incarnation:
+    if foca.suspected[row] != incarnation:
         foca.suspected[row] = incarnation
-        _set_deadline(foca, row)
+        foca.members.suspects[row] = 0
+    _set_deadline(foca, row)
 
 
 def ask_helpers(foca):

@@ -5,6 +5,8 @@
 
 Invariant: a datagram is either refused whole, with a status and nothing changed, or its sender and updates are applied.
 Only a bad custom section is found later: what stood before it stays applied, and the message is answered.
+Hardened: an Announce to 255.255.255.255 is for us too. About three of those who hear it answer, within 0.4 s, and not
+when the newcomer has shown in the meantime that it knows us: fifty boards must not answer at once.
 Source: docs/WIRE.md, "Receiving".
 """
 
@@ -25,12 +27,15 @@ _FOREIGN_MEMBERS = const(17)
 _INDIRECT_FOR_OURSELVES = const(5)
 _ITEMS_EVICTED = const(24)
 _ITEMS_REFUSED = const(25)
+_FEEDERS = const(3)
+_FEED_WITHIN_MS = const(400)
 _LIMIT_FEED = const(2)
 _LIMIT_RELAY = const(1)
 _MALFORMED_PACKET = const(2)
 _NOT_FOR_US = const(16)
 _OK = const(0)
 _RELAYS_LIMITED = const(21)
+_TIMER_FEED = const(7)
 _SELF = const(0)
 _SRC = const(1)
 _DST = const(2)
@@ -76,8 +81,10 @@ def receive(foca):
     status = apply(foca, _SRC, True)
     if status & _LOST or not status & (_IS_ACTIVE | _REFUSED):
         return _answer_inactive(foca)
+    if foca.newcomer and foca.newcomer == foca.members.row and foca.head & 15 != _ANNOUNCE:
+        foca.newcomer = 0  # somebody has fed it already
     status = _apply_updates(foca, cursor)
-    if status:
+    if status:  # a gossip about ourselves could not be sent
         return status
     reconsider(foca)
     cursor.pos = foca.custom_at
@@ -104,10 +111,23 @@ def _accept(foca, cursor):
     if cursor.left() == 1 or (head == _ANNOUNCE and cursor.left()):
         return _MALFORMED_PACKET
     if not foca.codec.is_for_us and not foca.members.same_identity(_DST, _SELF):
-        if head != _ANNOUNCE or not foca.members.same_address(_DST, _SELF):
+        if head != _ANNOUNCE or not (foca.members.same_address(_DST, _SELF) or _is_to_all(foca)):
             foca.head = -1
             return _not_for_us(foca)
     return _check_members(foca, cursor, head != _BROADCAST)
+
+
+def _is_to_all(foca):
+    """Whether the row DST is 255.255.255.255 with our port. Strict: that is nobody."""
+    members = foca.members
+    octets = foca.layout.octets
+    if foca.config.strict or octets != 4:
+        return False
+    at = _DST * members.width + foca.layout.octets_at
+    while octets and members.ids[at] == 255:
+        at += 1
+        octets -= 1
+    return not octets and members.same(_DST, _SELF, foca.layout.port_at, foca.layout.address_bytes)
 
 
 def _not_for_us(foca):
@@ -219,7 +239,16 @@ def _react_to_indirect(foca, tag, number):
 
 
 def _answer_announce(foca):
+    """Feed the sender at once; one that asked everybody later and perhaps, see the head of this file."""
+    members = foca.members
+    to_all = not foca.codec.is_for_us and _is_to_all(foca)
+    if to_all and (foca.newcomer or members.rng.below(members.active) >= _FEEDERS):
+        return _OK
     if not foca.config.strict and not foca.limits.take(_LIMIT_FEED, foca.now_ms):
         foca.counters[_FEEDS_LIMITED] += 1
         return _OK
-    return send(foca, _SRC, _FEED, 0)
+    if not to_all:
+        return send(foca, _SRC, _FEED, 0)
+    foca.newcomer = members.row  # 0, nobody, when the table is full
+    foca.timers.set(_TIMER_FEED, foca.now_ms, members.rng.below(_FEED_WITHIN_MS + 1))
+    return _OK

@@ -24,6 +24,7 @@ TIMER_ANNOUNCE = 3
 TIMER_GOSSIP = 4
 TIMER_FORGET = 5
 TIMER_ANNOUNCE_DOWN = 6
+TIMER_FEED = 7
 
 TIMER_NAMES = (
     "SendIndirectProbe",
@@ -33,6 +34,7 @@ TIMER_NAMES = (
     "PeriodicGossip",
     "RemoveDown",
     "PeriodicAnnounceDown",
+    "FeedNewcomer",  # hardened: not foca's
 )
 
 _TYPING = const(0)
@@ -41,7 +43,7 @@ if _TYPING:
 
 _TIMER_SUSPECT = const(2)
 _TIMER_FORGET = const(5)
-_KINDS = const(7)
+_KINDS = const(8)
 _FIRST = const(9)
 _IDLE_MS = const(60000)
 
