@@ -96,11 +96,11 @@ def test_two_interpreters_meet_and_part(micropython, cpython, tmp_path):
             second.interrupt()
             assert second.end() == 130
             assert second.lines[-1].endswith("INFO agent: Left")
+        first.expect("INFO agent: cluster empty")
         first.expect("members file written")
         assert file_one.read_text() == ""
         assert (tmp_path / "one.old").read_text() == two + "\n"
         assert not (tmp_path / "one.new").exists()
-        first.expect("INFO agent: cluster empty")
         assert f"new custom broadcast from {one}" in second.output
         first.interrupt()
         assert first.end() == 130
