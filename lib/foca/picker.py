@@ -53,7 +53,7 @@ class Picker:
         return self._handler is None or self._handler.should_add_broadcast_data(row)
 
     def _by_rejection(self, want: int) -> bool:
-        """Try random places for `want` different members that fit; returns whether that went well."""
+        """Try random places for `want` different fitting members; returns whether it went well."""
         members = self.members
         found = 0
         tries = want * 8

@@ -1,21 +1,26 @@
 """What the timers do: probe, suspect, declare Down, announce, gossip, forget. Floor 3.
 
-    PROBE            verdict on the last probe, then Ping the next member         every probe_period_ms
-    INDIRECT_PROBE   no Ack yet: ask some members to ping it (PingReq)            probe_rtt_ms after the Ping
-    SUSPECT          a suspect did not refute: it is Down                         suspect_to_down_after_ms after our verdict
+    PROBE           verdict on the last probe, then Ping the next member; every probe_period_ms
+    INDIRECT_PROBE  probe_rtt_ms after the Ping, no Ack yet: ask some members to ping it (PingReq)
+    SUSPECT         suspect_to_down_after_ms after our verdict: it did not refute, so it is Down
 
          us ---Ping---> target            us --PingReq--> helper --IndirectPing--> target
          us <--Ack----- target            us <--ForwardedAck-- helper <--IndirectAck-- target
 
-Only our own failed probe sets a suspect deadline, and the earliest one stays. Hardened: anything that is applied to a
-member clears its deadline. Strict: it keeps running, and when it fires the member gets a TurnUndead even if it refuted
-(the reference's behaviour); `suspected` keeps the incarnation it was set for.
+Only our own failed probe sets a suspect deadline, and the earliest one stays. Hardened: anything
+that is applied to a member clears its deadline. Strict: it keeps running, and when it fires the
+member gets a TurnUndead even if it refuted (the reference's behaviour); `suspected` keeps the
+incarnation it was set for.
 Source: docs/WIRE.md, "Probe cycle"; SWIM, section 3.1 and 4.2.
 """
 
 from ._port import const, ticks_diff
 from .effects import apply, reconsider
 from .outgoing import send, spread, turn_undead
+
+_TYPING = const(0)
+if _TYPING:
+    from .node import Foca
 
 _INCOMPLETE_PROBE_CYCLE = const(10)
 _OK = const(0)
@@ -48,8 +53,8 @@ _FORGET_TIMER = const(5)
 _FEED_TIMER = const(7)
 
 
-def fire(foca, kind):
-    """Do what the timer `kind` is for; for SUSPECT and FORGET the row is `foca.timers.row`. Returns a status."""
+def fire(foca: "Foca", kind: int) -> int:
+    """Do what timer `kind` is for; returns a status. SUSPECT, FORGET: the row is `timers.row`."""
     if kind == _PROBE:
         return probe(foca)
     if kind == _INDIRECT_PROBE:
@@ -71,7 +76,7 @@ def fire(foca, kind):
     return periodic_announce_down(foca)
 
 
-def probe(foca):
+def probe(foca: "Foca") -> int:
     """End the last probe cycle with a verdict and start the next one."""
     current = foca.probe
     broken = current.is_running and not current.asked
@@ -95,7 +100,7 @@ def probe(foca):
     return _INCOMPLETE_PROBE_CYCLE if broken else _OK
 
 
-def _suspect(foca):
+def _suspect(foca: "Foca") -> None:
     """PROBED gave no sign of life: suspect it, and set its deadline."""
     members = foca.members
     if not members.find(_PROBED):
@@ -113,8 +118,8 @@ def _suspect(foca):
             _set_deadline(foca, members.row)
 
 
-def _set_deadline(foca, row):
-    """Give the suspect its time to refute; an earlier deadline stays (the config may have changed)."""
+def _set_deadline(foca: "Foca", row: int) -> None:
+    """Give the suspect its time to refute; an earlier deadline stays (a config may be new)."""
     pending = foca.members.suspects[row]
     delay_ms = foca.config.suspect_to_down_after_ms
     if pending and ticks_diff(pending, foca.now_ms) <= delay_ms:
@@ -122,8 +127,11 @@ def _set_deadline(foca, row):
     foca.timers.set_row(_TIMER_SUSPECT, row, foca.now_ms, delay_ms)
 
 
-def _set_strict_deadline(foca, row):
-    """The reference sets one for each failed probe; here the earliest for an incarnation stays, a new one replaces it."""
+def _set_strict_deadline(foca: "Foca", row: int) -> None:
+    """The reference sets one for each failed probe; here the earliest for an incarnation stays.
+
+    A new incarnation sets it anew.
+    """
     incarnation = foca.members.incarnations[_PROBED]
     if foca.suspected[row] != incarnation:
         foca.suspected[row] = incarnation
@@ -131,7 +139,7 @@ def _set_strict_deadline(foca, row):
     _set_deadline(foca, row)
 
 
-def ask_helpers(foca):
+def ask_helpers(foca: "Foca") -> int:
     """The Ping was not answered within probe_rtt_ms: ask some others to try."""
     foca.probe.asked = True
     if not foca.probe.is_running or foca.probe.acked:
@@ -150,7 +158,7 @@ def ask_helpers(foca):
     return status
 
 
-def suspect_to_down(foca, row):
+def suspect_to_down(foca: "Foca", row: int) -> int:
     """The deadline of the suspect at `row` passed without a refutation."""
     members = foca.members
     outcome = 0
@@ -165,7 +173,7 @@ def suspect_to_down(foca, row):
     return _OK
 
 
-def periodic_announce(foca):
+def periodic_announce(foca: "Foca") -> int:
     config = foca.config
     if not config.periodic_announce_ms:
         return _OK
@@ -174,8 +182,8 @@ def periodic_announce(foca):
     return spread(foca, _ANNOUNCE, count)
 
 
-def periodic_announce_down(foca):
-    """Announce to some Down members: after a partition they answer. Hardened: never to our own address."""
+def periodic_announce_down(foca: "Foca") -> int:
+    """Announce to some Down members: after a partition they answer. Hardened: not to ourselves."""
     config = foca.config
     if not config.periodic_announce_to_down_ms:
         return _OK
@@ -185,7 +193,7 @@ def periodic_announce_down(foca):
     return spread(foca, _ANNOUNCE, count)
 
 
-def periodic_gossip(foca):
+def periodic_gossip(foca: "Foca") -> int:
     """Gossip to some members, if there is anything to tell."""
     config = foca.config
     if not config.periodic_gossip_ms:

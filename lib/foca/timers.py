@@ -115,7 +115,7 @@ class Timers:
         return best
 
     def _take_row(self, kind: int) -> bool:
-        """Take the earliest row of a column if it has the noted deadline, else note the right one."""
+        """Take the earliest row of a column if its deadline is noted, else note the right one."""
         column = self.members.suspects if kind == _TIMER_SUSPECT else self.members.forgets
         best = 0
         row = _FIRST
