@@ -154,15 +154,3 @@ def one_indirect_stage_at_a_time(
     if config["probe_rtt_ms"] <= config["probe_period_ms"] or theirs == ours:
         return ""
     return "ends" if timer in ("SendIndirectProbe", "ProbeRandomMember") else ""
-
-
-@row("a-gossip-that-does-not-fit")
-def a_gossip_that_does_not_fit(run: Any, step: Json, crate: Json, theirs: Json, ours: Json) -> str:
-    """The header of a Gossip exceeds the packet while leaving or renewing: the crate stops half
-    way, ours completes what it was about to do.
-    """
-    if theirs["result"] != "Encode" or ours["result"] != "Encode":
-        return ""
-    done = len(theirs["events"])
-    stopped = theirs["events"] == ours["events"][:done] and len(ours["events"]) > done
-    return "ends" if stopped else ""

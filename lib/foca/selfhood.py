@@ -115,7 +115,8 @@ def _rejoin(foca):
         foca.renewed_ms = foca.now_ms
     foca.counters[_RENEWALS] += 1
     status = _become(foca, _OLD)
-    foca.runtime.notify(_REJOIN, _SELF)
+    if not status or not foca.config.strict:  # the reference stops half way
+        foca.runtime.notify(_REJOIN, _SELF)
     return status
 
 
@@ -171,6 +172,8 @@ def leave(foca):
     """Tell a few members that we are Down, then be Undead."""
     _queue_gone(foca)
     status = gossip(foca)
+    if status and foca.config.strict:  # the reference stops half way
+        return status
     become_undead(foca)
     foca.has_left = True
     return status

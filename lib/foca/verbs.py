@@ -88,6 +88,8 @@ def apply_many(foca):
         if not foca.codec.skip_foreign(cursor):
             foca.codec.read_member(cursor, _UPDATE)
             status = apply_update(foca, foca.passes_on)
+    if status and foca.config.strict:  # the reference stops half way
+        return status
     reconsider(foca)
     if not status and refused != foca.counters[_REFUSED_MEMBERS]:
         return _TABLE_FULL
