@@ -1,19 +1,24 @@
 """Our own identity: refute, renew, change, leave. Floor 3.
 
-    Suspect(i) about us  -> raise our incarnation above i and gossip; at 65535 there is nothing above: renew
-    Down about us        -> renew the identity (a larger bump) and gossip from the new one; if impossible: Undead
-    another identity with our address -> it is not alive, we are: recorded as Down
+    Suspect(i) about us        raise our incarnation above i and gossip; at 65535 renew instead
+    Down about us              renew (a larger bump), gossip as the new one; if impossible: Undead
+    our address, another bump  it is not alive, we are: recorded as Down
 
-Hardened, beyond the reference: after `leave_cluster` nobody can make us rejoin; renewals that repeat quickly grow in
-steps of 1, 16, 256 .. (peers remember a later life of a board without a clock, and hold it Down); an identity with our
-address and a larger bump makes us jump past it at once; renewals are rate limited, so that two boards with one address do not bump
-each other for ever.
+Hardened, beyond the reference: after `leave_cluster` nobody can make us rejoin; renewals that
+repeat quickly grow in steps of 1, 16, 256 .. (peers remember a later life of a board without a
+clock, and hold it Down); an identity with our address and a larger bump makes us jump past it at
+once; renewals are rate limited, so that two boards with one address do not bump each other for
+ever.
 Source: docs/WIRE.md, "Our own identity"; docs/DIFFERENCES.md.
 """
 
 from ._port import const, ticks_diff
 from .effects import apply, become_undead, stop
 from .outgoing import gossip
+
+_TYPING = const(0)
+if _TYPING:
+    from .node import Foca
 
 _LIMIT_RENEWAL = const(3)
 _NOT_UNDEAD = const(8)
@@ -36,7 +41,7 @@ _QUICK_MS = const(10000)
 _STEP_MAX = const(1 << 28)
 
 
-def apply_update(foca, broadcast):
+def apply_update(foca: "Foca", broadcast: bool) -> int:
     """Apply the member at row UPDATE, whoever it is about; returns a status.
 
     A failed gossip on the way is the status; the update is applied all the same.
@@ -55,7 +60,7 @@ def apply_update(foca, broadcast):
     return _OK
 
 
-def about_us(foca, state, incarnation):
+def about_us(foca: "Foca", state: int, incarnation: int) -> int:
     """Somebody says that we are in `state`; returns a status."""
     own = foca.members.incarnations[_SELF]
     if state == _SUSPECT:
@@ -70,7 +75,7 @@ def about_us(foca, state, incarnation):
     return _OK
 
 
-def _rejoin_or_die(foca):
+def _rejoin_or_die(foca: "Foca") -> int:
     strict = foca.config.strict
     if not strict and foca.has_left:
         return _OK
@@ -85,11 +90,11 @@ def _rejoin_or_die(foca):
     return _OK
 
 
-def _renew_old(foca, step):
+def _renew_old(foca: "Foca", step: int) -> bool:
     return foca.layout.renew(foca.members.ids, _OLD * foca.layout.record_bytes, step)
 
 
-def jump(foca):
+def jump(foca: "Foca") -> int:
     """UPDATE has our address and a larger bump: become its successor, or wait if there is none."""
     members = foca.members
     members.copy(_UPDATE, _OLD)
@@ -98,15 +103,15 @@ def jump(foca):
     return _OK
 
 
-def _step(foca):
+def _step(foca: "Foca") -> int:
     """How far to renew: 16 times as far as last time when that was only just, else by one."""
     if not foca.renew_step or ticks_diff(foca.now_ms, foca.renewed_ms) > _QUICK_MS:
         return 1
     return foca.renew_step * 16 if foca.renew_step < _STEP_MAX else _STEP_MAX
 
 
-def _rejoin(foca):
-    """Take the identity in OLD; returns a status. Hardened: not more often than `renewals_max` allows."""
+def _rejoin(foca: "Foca") -> int:
+    """Take the identity in OLD; returns a status. Hardened: as often as `renewals_max` allows."""
     if not foca.config.strict:
         if not foca.limits.take(_LIMIT_RENEWAL, foca.now_ms):
             foca.counters[_RENEWALS_LIMITED] += 1
@@ -120,8 +125,8 @@ def _rejoin(foca):
     return status
 
 
-def _become(foca, row):
-    """Swap identities, start over, say that the previous one is Down, and gossip from the new one."""
+def _become(foca: "Foca", row: int) -> int:
+    """Swap identities, start over, tell that the old one is Down, and gossip from the new one."""
     members = foca.members
     if foca.connection != _UNDEAD:
         _queue_gone(foca)
@@ -131,7 +136,7 @@ def _become(foca, row):
     return gossip(foca)
 
 
-def _queue_gone(foca):
+def _queue_gone(foca: "Foca") -> None:
     """Tell that our identity is Down: after leaving, and when it changes."""
     members = foca.members
     members.copy(_SELF, _GONE)
@@ -144,21 +149,21 @@ def _queue_gone(foca):
         members.left[row] = 0
 
 
-def reset(foca):
+def reset(foca: "Foca") -> None:
     """Start over as a Disconnected node with incarnation 0; members and backlogs are kept."""
     stop(foca, _DISCONNECTED)
     foca.members.incarnations[_SELF] = 0
     foca.has_left = False
 
 
-def change_identity(foca):
+def change_identity(foca: "Foca") -> int:
     """Become the identity at row CALL."""
     if foca.members.same_identity(_CALL, _SELF):
         return _SAME_IDENTITY
     return _become(foca, _CALL)
 
 
-def reuse_down_identity(foca):
+def reuse_down_identity(foca: "Foca") -> int:
     """Be alive again under the same identity. Hardened: our own Down is not told any more."""
     if foca.connection != _UNDEAD:
         return _NOT_UNDEAD
@@ -168,7 +173,7 @@ def reuse_down_identity(foca):
     return _OK
 
 
-def leave(foca):
+def leave(foca: "Foca") -> int:
     """Tell a few members that we are Down, then be Undead."""
     _queue_gone(foca)
     status = gossip(foca)

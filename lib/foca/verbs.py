@@ -1,6 +1,7 @@
 """What the application's calls do, behind the guard in node.py. Floor 3.
 
-Each takes the node and returns a status; arguments wait in the row CALL, in the inbox cursor, or in `passes_on`.
+Each takes the node and returns a status; arguments wait in the row CALL, in the inbox cursor, or
+in `passes_on`.
 """
 
 from ._port import const
@@ -9,6 +10,10 @@ from .outgoing import send
 from .probing import fire
 from .receive import keep_item
 from .selfhood import apply_update
+
+_TYPING = const(0)
+if _TYPING:
+    from .node import Foca
 
 _CUSTOM_BROADCAST = const(6)
 _DATA_TOO_BIG = const(1)
@@ -24,7 +29,7 @@ _ANNOUNCE = const(6)
 _BROADCAST = const(9)
 
 
-def tick(foca):
+def tick(foca: "Foca") -> int:
     """Fire what is due at `now_ms`, the earliest first, `timers_per_tick_max` at most."""
     left = foca.config.timers_per_tick_max
     while left:
@@ -36,12 +41,12 @@ def tick(foca):
     return _OK
 
 
-def announce(foca):
+def announce(foca: "Foca") -> int:
     """Announce to the identity in CALL."""
     return send(foca, _CALL, _ANNOUNCE, 0)
 
 
-def broadcast(foca):
+def broadcast(foca: "Foca") -> int:
     """Send the custom broadcasts to some members that want them, until none is left."""
     items = foca.items
     if not items or not items.count:
@@ -55,7 +60,7 @@ def broadcast(foca):
     return status
 
 
-def add_broadcast(foca):
+def add_broadcast(foca: "Foca") -> int:
     """Queue the bytes of the inbox as a custom broadcast."""
     size = foca.inbox.end
     if not size:
@@ -74,7 +79,7 @@ def add_broadcast(foca):
     return _OK
 
 
-def apply_many(foca):
+def apply_many(foca: "Foca") -> int:
     """Apply the members in the inbox, after validating all of them."""
     cursor = foca.inbox
     while cursor.pos < cursor.end:
