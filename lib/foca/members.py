@@ -7,12 +7,12 @@
     ids           records (identity.py), `width` bytes each
     states, incarnations, marks, left, lengths, suspects, forgets: one cell a row
     heads, links  address -> row: chains hanging off a power of two of buckets; 0 ends a chain
-    order         the members in random order, which is also the order of probing; `count` of them, `active` not Down
+    order         the members in random order, as they are probed; `active` of `count` not Down
 
-Invariants: every member row is in exactly one chain and once in `order`; free rows hang on `_free` through `links`;
-`active` equals a recount. Nothing here allocates after construction.
-Rules: other files read the columns and own some (backlog.py: left and lengths; timers.py: suspects and forgets), but
-only this one adds, replaces or removes a member. A replaced or removed row loses its deadlines and marks.
+Invariants: every member row is in exactly one chain and once in `order`; free rows hang on `_free`
+through `links`; `active` equals a recount.
+Rules: others read the columns and own some (backlog.py: left, lengths; timers.py: suspects,
+forgets); only this file adds, replaces or removes a member. Such a row loses deadlines and marks.
 Source: docs/WIRE.md, "Members".
 """
 
@@ -20,26 +20,31 @@ from array import array
 
 from ._port import const, ticks_diff
 
+_TYPING = const(0)
+if _TYPING:
+    from .identity import Layout
+    from .rng import Rng
+
 _OLD = const(5)
 _FIRST = const(9)
 _SUSPECT = const(1)
 _DOWN = const(2)
 
-SELF = 0  # our own identity, incarnation in the same row
+SELF = 0  # our own identity and incarnation
 SRC = 1  # the sender of the datagram at hand
 DST = 2  # its destination
 THIRD = 3  # its third party
 UPDATE = 4  # the update at hand
-OLD = 5  # what a RENAME replaced; also scratch of a renewal
-PROBED = 6  # the member being probed, as it was when the probe started
-CALL = 7  # the identity an application's call names
-GONE = 8  # our own Down, after leaving or a change of identity
+OLD = 5  # what a RENAME replaced; scratch of a renewal
+PROBED = 6  # the member being probed, as it was then
+CALL = 7  # what an application's call names
+GONE = 8  # our own Down, once we left or changed
 FIRST = 9  # the first member row
 
 IS_ACTIVE = 1  # the member is Alive or Suspect now
 SUCCESS = 2  # the update was applied
 CHANGED = 4  # ... and the member entered or left the active set
-REPLACED = 8  # ... and another identity with this address gave way; it stands in OLD
+REPLACED = 8  # ... and another identity of this address gave way: OLD
 LOST = 16  # the known identity beats the update's: nothing changed
 REFUSED = 32  # the table is full and nobody can be evicted: nothing changed
 
@@ -52,8 +57,8 @@ _REFUSED = const(32)
 
 
 class Members:
-    def __init__(self, layout, members_max, rng):
-        """A table for `members_max` others, 1 .. 16,000. `rng`: an `Rng`, for the place of a newcomer in the order."""
+    def __init__(self, layout: "Layout", members_max: int, rng: "Rng") -> None:
+        """A table for `members_max` others, 1 .. 16,000. `rng`: places newcomers in the order."""
         rows = _FIRST + members_max
         kind = "B" if rows < 256 else "H"
         buckets = 8
@@ -78,7 +83,7 @@ class Members:
         self.count = 0
         self.active = 0
         self.row = 0
-        """The member that the last `apply` was about, 0 when it was refused."""
+        """The member that the last `apply` was about, 0: refused."""
         self.evicted = 0
         """How many were evicted, ever."""
         self._bucket_mask = buckets - 1
@@ -88,8 +93,8 @@ class Members:
 
     # comparing and copying records
 
-    def same(self, row, other, first, end):
-        """Whether the bytes first .. end - 1 of two records are equal. Compares from the end: there records differ."""
+    def same(self, row: int, other: int, first: int, end: int) -> bool:
+        """Whether bytes first .. end - 1 of two records are equal; records differ at the end."""
         ids = self.ids
         row = row * self.width + end
         other = other * self.width + end
@@ -102,18 +107,18 @@ class Members:
             end -= 2
         return not end or ids[row - 1] == ids[other - 1]
 
-    def same_address(self, row, other):
+    def same_address(self, row: int, other: int) -> bool:
         return self.same(row, other, 0, self._bump_at)
 
-    def same_identity(self, row, other):
+    def same_identity(self, row: int, other: int) -> bool:
         return self.same(row, other, 0, self.width)
 
-    def wins(self, row, other):
-        """Whether the identity at `row` beats the one at `other`, which has the same address."""
+    def wins(self, row: int, other: int) -> bool:
+        """Whether the identity at `row` beats the one at `other`, of the same address."""
         return self.layout.wins(self.ids, row * self.width, other * self.width)
 
-    def copy(self, source, target):
-        """Copy the identity at row `source` to row `target`, and nothing else of the row."""
+    def copy(self, source: int, target: int) -> None:
+        """Copy the identity at `source`, and nothing else of that row, to `target`."""
         ids = self.ids
         count = self.width
         source *= count
@@ -126,8 +131,8 @@ class Members:
 
     # address -> row
 
-    def _bucket(self, row):
-        """Where the address of the record at `row` is chained: by its last bytes, there addresses differ."""
+    def _bucket(self, row: int) -> int:
+        """Where the address at `row` is chained: by its last bytes, there addresses differ."""
         ids = self.ids
         row = row * self.width + self._bump_at
         if self._bump_at < 4:
@@ -136,25 +141,25 @@ class Members:
             ids[row - 1] ^ ids[row - 2] * 5 ^ ids[row - 3] * 19 ^ ids[row - 4] * 11
         ) & self._bucket_mask
 
-    def find(self, row):
+    def find(self, row: int) -> int:
         """The member with the address of the record at `row`, or 0."""
         other = self.heads[self._bucket(row)]
         while other and not self.same(row, other, 0, self._bump_at):
             other = self.links[other]
         return other
 
-    def find_identity(self, row):
+    def find_identity(self, row: int) -> int:
         """The member with exactly the identity at `row`, or 0."""
         other = self.find(row)
         return other if other and self.same_identity(other, row) else 0
 
     # changing
 
-    def apply(self, update):
-        """Apply the member at row `update` (identity, state, incarnation); returns the flags above.
+    def apply(self, update: int) -> int:
+        """Apply the member at row `update`: identity, state, incarnation; returns the flags above.
 
-        `row` tells which member it was about. Precedence for an equal identity: a Down stays; Down beats the rest; Suspect
-        beats an Alive of its own incarnation; else the higher incarnation.
+        `row` tells which member it was about. Equal identities: a Down stays; Down beats the rest;
+        Suspect beats an Alive of its own incarnation; else the higher incarnation.
         """
         row = self.row = self.find(update)
         if not row:
@@ -174,7 +179,7 @@ class Members:
             outcome = _SUCCESS | _REPLACED
         return self._set(row, update, was_active, outcome)
 
-    def _set(self, row, update, was_active, outcome):
+    def _set(self, row: int, update: int, was_active: int, outcome: int) -> int:
         """Overwrite state and incarnation of `row`; returns the completed flags."""
         is_active = 1 if self.states[update] < _DOWN else 0
         self.states[row] = self.states[update]
@@ -187,7 +192,7 @@ class Members:
             outcome |= _CHANGED
         return outcome | is_active
 
-    def _can_change(self, row, update):
+    def _can_change(self, row: int, update: int) -> bool:
         state = self.states[row]
         if state == _DOWN:
             return False
@@ -197,7 +202,7 @@ class Members:
             return self.incarnations[update] >= self.incarnations[row]
         return self.incarnations[update] > self.incarnations[row]
 
-    def _insert(self, update):
+    def _insert(self, update: int) -> int:
         row = self._free or self._evict()
         if not row:
             return _REFUSED
@@ -215,10 +220,10 @@ class Members:
         order[bucket] = row
         return self._set(row, update, 0, _SUCCESS)
 
-    def _evict(self):
-        """Make a row free: of the Down members with nothing left to tell, the one to be forgotten first.
+    def _evict(self) -> int:
+        """Make a row free: of the Down members with nothing to tell, the first to be forgotten.
 
-        Those that are never forgotten (well-known placeholders) go last. Returns the row, or 0.
+        Those never forgotten go last. Returns the row, or 0.
         """
         best = 0
         for row in range(_FIRST, self.rows):
@@ -230,13 +235,13 @@ class Members:
             self.evicted += 1
         return best
 
-    def _goes_before(self, row, other):
+    def _goes_before(self, row: int, other: int) -> int:
         mine = self.forgets[row]
         theirs = self.forgets[other]
         return mine and (not theirs or ticks_diff(mine, theirs) < 0)
 
-    def remove(self, row):
-        """Forget the Down member at `row`; its update, if any is still queued, goes with it."""
+    def remove(self, row: int) -> None:
+        """Forget the Down member at `row`, with its update if that is still queued."""
         links = self.links
         bucket = self._bucket(row)
         other = self.heads[bucket]

@@ -2,16 +2,23 @@
 
     header  [ count:u16be  members ]  [ len:u16be item ]*
 
-Members come from the backlog, or for a Feed from the active members; items from the custom broadcasts. A count is
-written, even a zero, whenever the message has one and more than two bytes are left.
-Rules: a packet never exceeds `send_bytes_max`; a header that does not fit is the status ENCODE and nothing is sent.
-Hardened: a Ping or IndirectPing to a member that we hold as Suspect always tells it so, because only a suspect that
-hears of it can refute (Lifeguard's buddy system; the reference leaves it to chance).
+Members come from the backlog, or for a Feed from the active members; items from the custom
+broadcasts. A count is written, even a zero, whenever the message has one and more than two bytes
+are left.
+Rules: a packet never exceeds `send_bytes_max`; a header that does not fit is the status ENCODE and
+nothing is sent.
+Hardened: a Ping or IndirectPing to a member that we hold as Suspect always tells it so, because
+only a suspect that hears of it can refute (Lifeguard's buddy system; the reference leaves it to
+chance).
 Source: docs/WIRE.md, "Filling a packet".
 """
 
 from ._port import const
 from .codec import FLAGS
+
+_TYPING = const(0)
+if _TYPING:
+    from .node import Foca
 
 _BYTES_SENT = const(27)
 _DATAGRAMS_SENT = const(26)
@@ -30,7 +37,7 @@ _IS_FEED = const(16)
 _SUSPECT = const(1)
 
 
-def send(foca, dst, head, third):
+def send(foca: "Foca", dst: int, head: int, third: int) -> int:
     """Send one message to the identity at row `dst`; returns a status.
 
     `head`: tag | number << 4. `third`: the row of the third party, for tags that have one.
@@ -48,7 +55,7 @@ def send(foca, dst, head, third):
     return _hand_over(foca, dst, head, third)
 
 
-def _add_sections(foca, dst, tag):
+def _add_sections(foca: "Foca", dst: int, tag: int) -> None:
     out = foca.outbox
     if FLAGS[tag] & _HAS_MEMBERS and out.end - out.pos > 2:
         out.pos += 2
@@ -58,7 +65,7 @@ def _add_sections(foca, dst, tag):
             foca.items.fill(out)
 
 
-def _fill(foca, dst, tag):
+def _fill(foca: "Foca", dst: int, tag: int) -> None:
     """Write the members section and, in front of it, their count."""
     out = foca.outbox
     start = out.pos
@@ -72,8 +79,8 @@ def _fill(foca, dst, tag):
     out.buf[start - 1] = count & 255
 
 
-def _feed(foca, dst):
-    """Write random active members, never the receiver; the first one that does not fit ends it. Returns how many."""
+def _feed(foca: "Foca", dst: int) -> int:
+    """Write random active members, never the receiver, until one does not fit; how many."""
     out = foca.outbox
     most = out.end - out.pos
     most //= (out.end - most) // 2
@@ -91,8 +98,8 @@ def _feed(foca, dst):
     return count
 
 
-def _tell_suspect(foca, dst):
-    """Fill from the backlog, but a suspect's own update first, whether it is still queued or not."""
+def _tell_suspect(foca: "Foca", dst: int) -> int:
+    """Fill from the backlog, but a suspect's own update first, be it still queued or not."""
     members = foca.members
     dst = 0 if foca.config.strict else members.find_identity(dst)
     if not dst or members.states[dst] != _SUSPECT:
@@ -107,7 +114,7 @@ def _tell_suspect(foca, dst):
     return count
 
 
-def _write_one(foca, row):
+def _write_one(foca: "Foca", row: int) -> int:
     """Write the member at `row` if it fits; returns how many were written, 0 or 1."""
     out = foca.outbox
     if foca.codec.member_bytes(row) > out.end - out.pos:
@@ -116,7 +123,7 @@ def _write_one(foca, row):
     return 1
 
 
-def _hand_over(foca, dst, head, third):
+def _hand_over(foca: "Foca", dst: int, head: int, third: int) -> int:
     count = foca.outbox.pos
     counters = foca.counters
     counters[_DATAGRAMS_SENT] += 1
@@ -130,8 +137,8 @@ def _hand_over(foca, dst, head, third):
     return _OK
 
 
-def spread(foca, tag, count):
-    """Send `tag` to the first `count` members that the picker chose; returns the first status that is not OK."""
+def spread(foca: "Foca", tag: int, count: int) -> int:
+    """Send `tag` to the first `count` members that the picker chose, until a status is not OK."""
     status = _OK
     i = 0
     while i < count and not status:
@@ -140,14 +147,14 @@ def spread(foca, tag, count):
     return status
 
 
-def gossip(foca):
+def gossip(foca: "Foca") -> int:
     """Gossip to a few random active members, even with nothing queued; returns a status."""
     count = foca.picker.choose(foca.config.num_indirect_probes, 0, 0, None)
     return spread(foca, _GOSSIP, count)
 
 
-def turn_undead(foca, dst):
-    """Tell the identity at `dst` that we hold it Down, if configured; returns a status. Hardened: rate limited."""
+def turn_undead(foca: "Foca", dst: int) -> int:
+    """Tell the identity at `dst` that we hold it Down, if configured; hardened: rate limited."""
     if not foca.config.notify_down_members:
         return _OK
     if not foca.config.strict and not foca.limits.take(_LIMIT_TURN_UNDEAD, foca.now_ms):
