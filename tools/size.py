@@ -35,7 +35,7 @@ LIBRARY = ROOT / "lib" / "foca"
 BUDGETS = ROOT / "tools" / "budgets.json"
 
 # A minimal node: the core, one codec, UDP. Whatever these import is counted with them.
-MINIMAL = ("node", "postcard", "udp", "config", "identity", "runtime")
+MINIMAL = ("node", "postcard", "udp", "config", "identity")
 MEMBER_COUNTS = (16, 64, 200)
 
 _IMPORT = """

@@ -417,7 +417,7 @@ def pack(host, port):
 
 def unpack(address):
     """(family, host, port) of a sockaddr."""
-    from foca.address import format_ipv6
+    from foca.literal import format_ipv6
 
     port = address[2] << 8 | address[3]
     if address[0] == 2:

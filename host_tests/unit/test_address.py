@@ -3,7 +3,6 @@
 from foca.address import (
     bump_of,
     family_of,
-    format_ipv6,
     host_of,
     pack,
     parse,
@@ -13,6 +12,7 @@ from foca.address import (
 )
 from foca.errors import ConfigError
 from foca.identity import ip, ipv4, ipv6, mac, own
+from foca.literal import format_ipv6
 from support.check import raises, same_bytes
 
 BIG = 1795423544

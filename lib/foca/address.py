@@ -28,8 +28,14 @@ def pack(layout: "Layout", host: str | bytes | bytearray, port: int = 0, bump: i
     """
     octets: bytes | bytearray
     if isinstance(host, str):
-        # eight pairs are an IPv6 literal only where addresses are IPv6
-        octets = (layout.tag == _UNTAGGED and _parse_pairs(host)) or parse_host(host)
+        octets = b""
+        if (
+            layout.tag == _UNTAGGED
+        ):  # eight pairs are an IPv6 literal only where addresses are IPv6
+            from .literal import parse_pairs
+
+            octets = parse_pairs(host)
+        octets = octets or parse_host(host)
     else:
         octets = host
     family = b""
@@ -79,6 +85,8 @@ def host_of(layout: "Layout", ids: bytes | bytearray, at: int = 0) -> str:
     if family == _V4 or (family == _UNTAGGED and layout.octets == 4):
         return ".".join([str(ids[first + i]) for i in range(4)])
     if family == _V6:
+        from .literal import format_ipv6
+
         return format_ipv6(ids, first)
     return ":".join(["%02x" % ids[first + i] for i in range(layout.octets)])
 
@@ -114,12 +122,11 @@ def parse_host(text: str) -> bytes:
     if len(parts) == 4 and ":" not in text:
         if all([_is_number(part) and len(part) < 4 and int(part) < 256 for part in parts]):
             return bytes([int(part) for part in parts])
-    elif "::" in text or len(text.split(":")) == 8:
-        octets = _parse_ipv6(text)
-        if octets:
-            return octets
-    else:
-        octets = _parse_pairs(text)
+    elif ":" in text:
+        from .literal import parse_ipv6, parse_pairs
+
+        is_ipv6 = "::" in text or len(text.split(":")) == 8
+        octets = parse_ipv6(text) if is_ipv6 else parse_pairs(text)
         if octets:
             return octets
     raise ConfigError(
@@ -130,57 +137,3 @@ def parse_host(text: str) -> bytes:
 
 def _is_number(text: str) -> bool:
     return all([digit in "0123456789" for digit in text]) and 1 <= len(text) <= 5
-
-
-def _is_hex(text: str) -> bool:
-    return all([digit in "0123456789abcdefABCDEF" for digit in text]) and text != ""
-
-
-def _parse_pairs(text: str) -> bytes:
-    """The octets of pairs of hex digits, or b"" when `text` is something else."""
-    pairs = text.split(":")
-    if all([len(pair) == 2 and _is_hex(pair) for pair in pairs]):
-        return bytes([int(pair, 16) for pair in pairs])
-    return b""
-
-
-def _parse_ipv6(text: str) -> bytes:
-    """Sixteen octets; b"" when `text` is not a plain IPv6 literal (no zone, no embedded IPv4)."""
-    halves = text.split("::")
-    if len(halves) > 2:
-        return b""
-    groups = [half.split(":") if half else [] for half in halves]
-    count = sum([len(half) for half in groups])
-    for half in groups:
-        for group in half:
-            if not _is_hex(group) or len(group) > 4:
-                return b""
-    if (count != 8) if len(halves) == 1 else (count > 7):
-        return b""
-    octets = bytearray(16)
-    at = 0
-    for half in groups:
-        for group in half:
-            value = int(group, 16)
-            octets[at] = value >> 8
-            octets[at + 1] = value & 255
-            at += 2
-        at = 16 - 2 * len(groups[-1])
-    return bytes(octets)
-
-
-def format_ipv6(ids: bytes | bytearray, first: int) -> str:
-    """The sixteen octets at `first` as text, the longest run of zero groups cut as in RFC 5952."""
-    groups = [ids[first + i] << 8 | ids[first + i + 1] for i in range(0, 16, 2)]
-    best = length = 0
-    for start in range(8):
-        run = 0
-        while start + run < 8 and groups[start + run] == 0:
-            run += 1
-        if run > length:
-            best, length = start, run
-    if length < 2:
-        return ":".join(["%x" % group for group in groups])
-    head = ":".join(["%x" % group for group in groups[:best]])
-    tail = ":".join(["%x" % group for group in groups[best + length :]])
-    return head + "::" + tail

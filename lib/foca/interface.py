@@ -7,7 +7,7 @@ station first, then access point. An Ethernet interface cannot be found that way
 
 import sys
 
-from .address import format_ipv6
+from .literal import format_ipv6
 
 _DISCARD = 9  # the port of the connected socket: nothing is sent, so any will do
 
