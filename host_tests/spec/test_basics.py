@@ -89,7 +89,10 @@ def test_the_time_to_refute_grows_slowly_with_the_cluster():
 
 
 def test_equal_deadlines_come_in_focas_order():
-    """foca: timers_sort. SendIndirectProbe, ProbeRandomMember, ChangeSuspectToDown, .., RemoveDown."""
+    """foca: timers_sort.
+
+    SendIndirectProbe, ProbeRandomMember, ChangeSuspectToDown, .., RemoveDown.
+    """
     node = Scene(1)
     timers = Timers(node.foca.members)
     node.applies([(who(2), 0, ALIVE)], False)
@@ -191,7 +194,10 @@ def test_what_memory_was_taken_for_cannot_change_while_running():
 
 
 def test_a_config_is_checked_at_construction():
-    """Ours: config_is_checked. The reference takes any; strict allows a round-trip time above the period."""
+    """Ours: config_is_checked.
+
+    The reference takes any; strict allows a round-trip time above the period.
+    """
     error = raises(ConfigError, Config.simple, probe_rtt_ms=1500)
     assert "probe_period_ms" in str(error)
     assert Config.simple(probe_rtt_ms=1500, strict=True).probe_rtt_ms == 1500
@@ -282,7 +288,9 @@ def test_a_verb_called_from_a_callback_answers_busy():
 
 
 def test_three_parties_and_a_number_reach_the_reader():
-    """foca: header_roundtrip, through a whole node: the four ints of a datagram are there to be looked at."""
+    """foca: header_roundtrip, through a whole node: the four ints of a datagram are there to be
+    looked at.
+    """
     for strict in BOTH:
         node = Scene(1, strict=strict, notify_data=True)
         node.applies([(who(2), 0, ALIVE)])

@@ -111,7 +111,10 @@ def test_each_item_stands_behind_its_length_the_longest_first():
 
 
 def test_gossip_spends_one_transmission_of_each_update_a_message():
-    """foca: lib.rs piggyback_behaviour. Three updates and their sender, told ten times in rounds of three."""
+    """foca: lib.rs piggyback_behaviour.
+
+    Three updates and their sender, told ten times in rounds of three.
+    """
     for strict in BOTH:
         node = Scene(1, strict=strict)
         updates = [(who(3), 0, ALIVE), (who(4), 1, SUSPECT), (who(5), 0, ALIVE)]
@@ -131,7 +134,10 @@ def test_gossip_spends_one_transmission_of_each_update_a_message():
 
 
 def test_a_member_is_forgotten_some_time_after_it_went_down():
-    """foca: new_down_member_triggers_remove_down_scheduling. Once for each transition, never for an active one."""
+    """foca: new_down_member_triggers_remove_down_scheduling.
+
+    Once for each transition, never for an active one.
+    """
     for strict in BOTH:
         node = Scene(1, strict=strict, remove_down_after_ms=60000)
         node.applies([(who(2), 0, ALIVE), (who(3), 0, SUSPECT)])
@@ -154,7 +160,10 @@ def test_a_member_is_forgotten_some_time_after_it_went_down():
 
 
 def test_what_is_reported_and_when():
-    """foca: notification_triggers. A Defunct node still tracks members; reuse makes it a member again."""
+    """foca: notification_triggers.
+
+    A Defunct node still tracks members; reuse makes it a member again.
+    """
     for strict in BOTH:
         node = Scene(1, strict=strict, layout=FIXED)
         node.applies([(who(2), 0, DOWN)])

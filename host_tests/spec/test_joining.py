@@ -32,7 +32,10 @@ def test_two_nodes_join():
 
 
 def test_a_feed_tells_of_active_members_only():
-    """foca: feed_contains_only_active_members. Suspects as Suspects; not the requester, not ourselves."""
+    """foca: feed_contains_only_active_members.
+
+    Suspects as Suspects; not the requester, not ourselves.
+    """
     for strict in BOTH:
         node = Scene(1, strict=strict)
         node.applies([(who(2), 1, ALIVE), (who(3), 2, SUSPECT), (who(4), 0, DOWN)])
@@ -159,7 +162,7 @@ def test_a_periodic_message_that_was_switched_off_ends():
             "periodic_announce_to_down_ms": TIMER_ANNOUNCE_DOWN,
             "periodic_gossip_ms": TIMER_GOSSIP,
         }
-        fields = {name: 700 for name in kinds}
+        fields = dict.fromkeys(kinds, 700)
         node = Scene(1, strict=strict, probe_period_ms=60000, **fields)
         node.applies([(who(2), 0, ALIVE)])
         for name in kinds:
@@ -174,7 +177,10 @@ def test_a_periodic_message_that_was_switched_off_ends():
 
 
 def test_a_disconnected_node_joins_before_it_answers():
-    """foca: 4.2. A first datagram connects; the answer comes after that, so even the first Announce is fed."""
+    """foca: 4.2.
+
+    A first datagram connects; the answer comes after that, so even the first Announce is fed.
+    """
     for strict in BOTH:
         node = Scene(1, strict=strict)
         assert node.hears(who(2), ANNOUNCE) == OK

@@ -1,4 +1,7 @@
-"""The member table: which update changes what, who is probed next, who is chosen. Foca's member.rs, test by test."""
+"""The member table: which update changes what, who is probed next, who is chosen.
+
+Foca's member.rs, test by test.
+"""
 
 from foca.members import CHANGED, IS_ACTIVE, LOST, OLD, REPLACED, SUCCESS, UPDATE
 from foca.picker import Picker
@@ -8,7 +11,9 @@ from support.table import Table
 
 
 def outcome_of(known, update):
-    """Apply `update` (state, incarnation) to a member that is `known`; returns whether it was taken."""
+    """Apply `update` (state, incarnation) to a member that is `known`; returns whether it was
+    taken.
+    """
     table = Table()
     table.apply(5, 1, known[0], known[1])
     flags = table.apply(5, 1, update[0], update[1])
@@ -53,7 +58,9 @@ def test_probes_walk_through_everybody_and_then_in_a_new_order():
 
 
 def test_a_condition_decides_what_a_late_timer_does():
-    """foca: apply_existing_if_behaviour, where only ChangeSuspectToDown is conditional: on the incarnation."""
+    """foca: apply_existing_if_behaviour, where only ChangeSuspectToDown is conditional: on the
+    incarnation.
+    """
     for strict in (False, True):
         for refuted in (False, True):
             node = Scene(1, strict=strict)
@@ -82,7 +89,10 @@ def test_what_an_update_reports():
 
 
 def test_only_a_down_member_is_forgotten():
-    """foca: remove_if_down_works. Here the deadline lies at the row, so it cannot name somebody else."""
+    """foca: remove_if_down_works.
+
+    Here the deadline lies at the row, so it cannot name somebody else.
+    """
     for strict in (False, True):
         node = Scene(1, strict=strict, remove_down_after_ms=1000)
         node.applies([(who(2), 0, DOWN), (who(3), 0, DOWN)])
@@ -92,7 +102,10 @@ def test_only_a_down_member_is_forgotten():
 
 
 def test_nobody_is_next_when_nobody_is_active():
-    """foca: next_yields_none_with_no_active_members. The only active one is returned again and again."""
+    """foca: next_yields_none_with_no_active_members.
+
+    The only active one is returned again and again.
+    """
     table = Table()
     picker = Picker(table.members)
     assert picker.next() == 0
@@ -113,7 +126,10 @@ class Wants:
 
 
 def test_who_is_chosen():
-    """foca: choose_active_members_behaviour. Only active ones, or only Down ones; a limit; a wish."""
+    """foca: choose_active_members_behaviour.
+
+    Only active ones, or only Down ones; a limit; a wish.
+    """
     table = Table(members_max=16)
     active = table.add(5)
     table.apply(6, 0, SUSPECT)

@@ -106,7 +106,10 @@ def test_a_lonely_pair_has_no_helpers():
 
 
 def test_nobody_answered():
-    """foca: 4.5, the timeline. Suspect one period after the Ping, Down suspect_to_down_after later."""
+    """foca: 4.5, the timeline.
+
+    Suspect one period after the Ping, Down suspect_to_down_after later.
+    """
     for strict in BOTH:
         node, target = probing(strict, 2, notify_down_members=True)
         node.passes(1499)
@@ -128,7 +131,7 @@ def test_everyone_is_probed_once_a_round():
         node = Scene(1, strict=strict)
         everybody = [who(2 + i) for i in range(5)]
         node.applies([(one, 0, ALIVE) for one in everybody], False)
-        node.lives = {one: 0 for one in everybody}
+        node.lives = dict.fromkeys(everybody, 0)
         node.foca.probe.number = 250
         probed = [node.probes() for _ in range(15)]
         assert [number for _, number in probed] == list(range(251, 256)) + list(range(10))
@@ -137,7 +140,10 @@ def test_everyone_is_probed_once_a_round():
 
 
 def test_a_ping_is_acknowledged():
-    """foca: probe_receiving_ping_replies_with_ack. From an unknown sender too, who is a member then."""
+    """foca: probe_receiving_ping_replies_with_ack.
+
+    From an unknown sender too, who is a member then.
+    """
     for strict in BOTH:
         node = Scene(1, strict=strict)
         assert node.hears(who(2, 5), PING, 200) == OK
@@ -175,7 +181,10 @@ def test_an_indirect_ack_is_forwarded():
 
 
 def test_whoever_names_us_as_the_third_party_is_wrong():
-    """foca: receiving_indirect_for_ourselves_causes_error. All four; the sender counts all the same."""
+    """foca: receiving_indirect_for_ourselves_causes_error.
+
+    All four; the sender counts all the same.
+    """
     for strict in BOTH:
         for tag in (PING_REQ, INDIRECT_PING, INDIRECT_ACK, FORWARDED_ACK):
             node = Scene(1, strict=strict)
@@ -200,7 +209,10 @@ def test_a_probe_without_its_indirect_stage_is_reported():
 
 
 def test_an_incomplete_cycle_is_followed_by_a_whole_one():
-    """foca: can_recover_from_incomplete_probe_cycle. A new number, both timers; nobody is suspected."""
+    """foca: can_recover_from_incomplete_probe_cycle.
+
+    A new number, both timers; nobody is suspected.
+    """
     for strict in BOTH:
         node, target = probing(strict, 3)
         node.foca.timers.at[TIMER_INDIRECT_PROBE] = 0  # as if it had been lost
@@ -230,7 +242,10 @@ def test_going_idle_forgets_the_probe():
 
 
 def test_nobody_is_asked_about_somebody_who_is_gone():
-    """foca: no_indirect_cycle_if_probed_disappears. Renamed or declared Down while being probed."""
+    """foca: no_indirect_cycle_if_probed_disappears.
+
+    Renamed or declared Down while being probed.
+    """
     for strict in BOTH:
         for renamed in BOTH:
             node, target = probing(strict, 4)
@@ -258,7 +273,10 @@ def test_changing_identity_during_a_probe_is_no_error():
 
 
 def test_changing_identity_starts_a_new_generation_of_timers():
-    """foca: changing_identity_resets_timer_token. No token is needed: what it would void is cleared."""
+    """foca: changing_identity_resets_timer_token.
+
+    No token is needed: what it would void is cleared.
+    """
     for strict in BOTH:
         node = Scene(1, strict=strict, remove_down_after_ms=9000, periodic_gossip_ms=100)
         node.applies([(who(2), 0, ALIVE), (who(3), 0, ALIVE), (who(4), 0, DOWN)])

@@ -1,14 +1,14 @@
 """One node in a bottle: give it datagrams and time, look at what it sends and reports.
 
-    node = Scene(1, strict=True, notify_down_members=True)      # address 1, Config.simple with changes
-    assert node.hears(who(2), PING, 7) == OK                    # a datagram from address 2
+    node = Scene(1, strict=True, notify_down_members=True)  # address 1, Config.simple with changes
+    assert node.hears(who(2), PING, 7) == OK                # a datagram from address 2
     assert [m.what for m in node.sent()] == [(who(2), ACK, 7)]
-    node.passes(1500)                                           # every timer on the way fires in time
+    node.passes(1500)                                       # every timer on the way fires in time
     assert node.news() == [("MemberUp", who(2)), ("Active",)]
 
-Identities are the smallest that can be renewed: one octet and a 16-bit bump, `who(address, bump)`; the layout `FIXED`
-cannot be renewed. Members are tuples: (identity, incarnation, state). Everything is seeded and nothing sleeps.
-Runs on CPython and on MicroPython.
+Identities are the smallest that can be renewed: one octet and a 16-bit bump, `who(address, bump)`;
+the layout `FIXED` cannot be renewed. Members are tuples: (identity, incarnation, state). All
+is seeded and nothing sleeps. Runs on CPython and on MicroPython.
 """
 
 from foca._port import ticks_add, ticks_diff
@@ -43,7 +43,9 @@ def who(address, bump=0):
 
 
 class Sent:
-    """A decoded datagram: `dst`, `src`, `incarnation`, `tag`, `number`, `third`, `updates`, `items`, `data`."""
+    """A decoded datagram: `dst`, `src`, `incarnation`, `tag`, `number`, `third`, `updates`,
+    `items`, `data`.
+    """
 
     def __init__(self, data, desk, dst):
         self.data = data
@@ -159,7 +161,9 @@ class Scene(Runtime):
         self._sent = []
         self._news = []
         self.order = []
-        """Tags of datagrams and names of events since `clear`, in the order in which they happened."""
+        """Tags of datagrams and names of events since `clear`, in the order in which they
+        happened.
+        """
         self.foca = Foca(
             identity or who(address, bump),
             config or Config.simple(**fields),
@@ -195,7 +199,9 @@ class Scene(Runtime):
         return sent
 
     def news(self):
-        """The events since the last look: (name, identity), or (name,) when it is about ourselves."""
+        """The events since the last look: (name, identity), or (name,) when it is about
+        ourselves.
+        """
         news, self._news = self._news, []
         return news
 
@@ -248,7 +254,9 @@ class Scene(Runtime):
                 self.now_ms = ticks_add(self.now_ms, step_ms)
 
     def probes(self):
-        """Let time pass to the next probe; returns the probed identity and the number of its Ping."""
+        """Let time pass to the next probe; returns the probed identity and the number of its
+        Ping.
+        """
         self.passes(ticks_diff(self.foca.timers.at[1], self.now_ms))
         pings = [sent for sent in self.sent() if sent.tag == PING]
         assert len(pings) == 1, "%d pings" % len(pings)
@@ -296,9 +304,9 @@ class Scene(Runtime):
 
 
 class Keyed(BroadcastHandler):
-    """Items of the form key, version, payload: news when the version is greater; other lengths are refused.
+    """Items of the form key, version, payload: news when the version is greater.
 
-    `unwanted`: an identity that is to get no items.
+    Shorter ones are refused. `unwanted`: an identity that is to get no items.
     """
 
     def __init__(self):
@@ -324,7 +332,9 @@ class Keyed(BroadcastHandler):
 
 
 def deliver(scenes):
-    """Carry datagrams between scenes until all are silent; returns how many were carried, 1,000 at most."""
+    """Carry datagrams between scenes until all are silent; returns how many were carried, 1,000
+    at most.
+    """
     carried = 0
     while carried < 1000:
         waiting = [sent for scene in scenes for sent in scene.sent()]
