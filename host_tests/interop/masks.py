@@ -154,3 +154,16 @@ def one_indirect_stage_at_a_time(
     if config["probe_rtt_ms"] <= config["probe_period_ms"] or theirs == ours:
         return ""
     return "ends" if timer in ("SendIndirectProbe", "ProbeRandomMember") else ""
+
+
+@row("one-forget-deadline-per-member")
+def one_forget_deadline_per_member(
+    run: Any, step: Json, crate: Json, theirs: Json, ours: Json
+) -> str:
+    """remove_down_after was shortened, a Down member forgotten by the newer timer and learned again
+    as Down: the crate's older timer still forgets it, ours only has the new deadline.
+    """
+    timer = crate.get("timer", [0, 0, [""]])[2]
+    if timer[0] != "RemoveDown" or len(theirs["members"]) != len(ours["members"]) - 1:
+        return ""
+    return "ends" if timer[1] in run.forgotten else ""
