@@ -60,6 +60,8 @@ class Agent(Runtime):
         clock=ticks_ms,
         seed=None,
         runtime=None,
+        broadcast=False,
+        remembered=(),
     ):
         """Open the socket and start looking for peers at the first `poll`.
 
@@ -68,12 +70,14 @@ class Agent(Runtime):
         found out. bump: tells this life from earlier ones and must grow; default unix seconds, 1 without a clock.
         config: default Config.lan(32). codec, layout, handler, seed: see `Foca`. on_event: called with every `Event`.
         udp, clock, runtime: replace the transport, the time, and what stands between the machine and this object
-        (`TracingRuntime`). Raises ConfigError or UsageError saying what to change, and leaves no socket open.
+        (`TracingRuntime`). broadcast: also look for peers by asking everybody on the subnet (IPv4).
+        remembered: addresses of peers of an earlier life, asked when neither of the others helps. Raises ConfigError or UsageError saying what to change, and leaves no socket open.
         """
         layout = layout or (ip() if bind.startswith("[") else ipv4())
         config = config or Config.lan(32)
         listen = parse(layout, bind)
         seeds = [parse(layout, text) for text in seeds]
+        remembered = [parse(layout, text) for text in remembered]
         seed = entropy() if seed is None else seed
         self.udp = udp or _open_udp(layout, listen, config)
         try:
@@ -85,7 +89,7 @@ class Agent(Runtime):
         if runtime is not None:
             runtime.inner = self
             runtime.attach(self.foca)
-        self.joining = Join(self.foca, seeds, seed)
+        self.joining = Join(self.foca, seeds, seed, broadcast, remembered)
         self.callback_errors = 0
         self.on_event = on_event
         self.is_closed = False
