@@ -102,9 +102,10 @@ def _connect(foca: "Foca") -> None:
 
 
 def stop(foca: "Foca", connection: int) -> None:
-    """End the probe and every timer but FORGET. `connection`: the state from now on."""
+    """End the probe, every timer but FORGET and what waits for one. `connection`: the new state."""
     foca.connection = connection
     foca.generation = (foca.generation + 1) & 255
+    foca.newcomer = 0
     foca.probe.clear()
     foca.timers.clear()
 
