@@ -2,7 +2,8 @@
 
 Runs on CPython and on MicroPython. The steps and the notation are told in
 host_tests/interop/peer/README.md; results hold what both sides must agree on, with events as
-`["send", identity, hex]` and `["notify", name, identity...]` in their exact order.
+`["send", identity, hex]` and `["notify", name, identity...]` in their exact order; of DataReceived
+and DataSent, the other party and the message.
 """
 
 from conformance.golden import CODECS, split_id
@@ -12,10 +13,19 @@ from foca.config import Config
 from foca.identity import ip
 from foca.members import OLD, SELF, UPDATE
 from foca.node import Foca
-from foca.runtime import ACTIVE, DEFUNCT, EVENT_NAMES, IDLE, RENAME, Runtime
+from foca.runtime import (
+    ACTIVE,
+    DATA_RECEIVED,
+    DATA_SENT,
+    DEFUNCT,
+    EVENT_NAMES,
+    IDLE,
+    RENAME,
+    Runtime,
+)
 from foca.status import STALE, STATUS_NAMES
 from foca.timers import TIMER_FORGET, TIMER_NAMES, TIMER_SUSPECT
-from foca.wire import STATE_NAMES
+from foca.wire import FLAGS, HAS_NUMBER, HAS_THIRD, MESSAGE_NAMES, STATE_NAMES
 
 MS = (
     "probe_period_ms",
@@ -69,7 +79,22 @@ class Recorder(Runtime):
     def send_to(self, row, buf, count):
         self.events.append(["send", self.session.text(row), bytes(buf[:count]).hex()])
 
+    def message(self):
+        """The message of the datagram at hand, as scripts write it."""
+        foca = self.session.foca
+        tag = foca.message_tag
+        message = [MESSAGE_NAMES[tag]]
+        if FLAGS[tag] & HAS_THIRD:
+            message.append(self.session.text(foca.message_third))
+        if FLAGS[tag] & HAS_NUMBER:
+            message.append(foca.message_number)
+        return message
+
     def notify(self, event, row):
+        if event in (DATA_RECEIVED, DATA_SENT):
+            who = self.session.text(row)
+            self.events.append(["notify", EVENT_NAMES[event], who, self.message()])
+            return
         told = ["notify", EVENT_NAMES[event]]
         if event == RENAME:
             told.append(self.session.text(OLD))
@@ -111,6 +136,7 @@ class Session:
             items_max=64,
             items_bytes_max=4096,
             timers_per_tick_max=1,
+            notify_data=True,
             **self.fields,
         )
 

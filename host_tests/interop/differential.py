@@ -313,14 +313,22 @@ def damaged(text: str, damage: list[Any] | None) -> str:
     return data.hex()
 
 
+def short_header(told: list[Any]) -> list[Any]:
+    """A notification as ours tells it: of a header, the other party and the message."""
+    if told[0] not in ("DataReceived", "DataSent"):
+        return told
+    src, _, dst, message = told[1]
+    return [told[0], src if told[0] == "DataReceived" else dst, message]
+
+
 def observed(crate: Json) -> Json:
     """What both sides must agree on, from a result of the crate."""
     events: list[Any] = []
     for event in crate["events"]:
         if "send" in event:
             events.append(["send", event["send"]["to"], event["send"]["hex"]])
-        elif "notify" in event and event["notify"][0] not in ("DataReceived", "DataSent"):
-            events.append(["notify", *event["notify"]])
+        elif "notify" in event:
+            events.append(["notify", *short_header(event["notify"])])
     state = crate["state"]
     seen = {
         "result": crate["result"],

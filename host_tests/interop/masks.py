@@ -34,7 +34,10 @@ def late_suspicion(crate: Json, theirs: Json) -> str:
     if timer[0] != "ChangeSuspectToDown" or theirs["result"] != "Ok":
         return ""
     sends = [event["send"] for event in crate["events"] if "send" in event]
-    if len(theirs["events"]) != 1 or len(sends) != 1:
+    if len(sends) != 1 or [event[:2] for event in theirs["events"]] != [
+        ["send", timer[1]],
+        ["notify", "DataSent"],
+    ]:
         return ""
     identity: str = timer[1]
     told = sends[0]["header"][3] == ["TurnUndead"] and sends[0]["to"] == identity
@@ -160,10 +163,18 @@ def one_indirect_stage_at_a_time(
 def one_forget_deadline_per_member(
     run: Any, step: Json, crate: Json, theirs: Json, ours: Json
 ) -> str:
-    """remove_down_after was shortened, a Down member forgotten by the newer timer and learned again
-    as Down: the crate's older timer still forgets it, ours only has the new deadline.
+    """remove_down_after was shortened, a Down member forgotten by the newer timer and learned
+    again as Down: the crate's older timer still forgets it, ours only has the new deadline.
     """
     timer = crate.get("timer", [0, 0, [""]])[2]
     if timer[0] != "RemoveDown" or len(theirs["members"]) != len(ours["members"]) - 1:
         return ""
     return "ends" if timer[1] in run.forgotten else ""
+
+
+@row("packet-size-is-fixed")
+def packet_size_is_fixed(run: Any, step: Json, crate: Json, theirs: Json, ours: Json) -> str:
+    """set_config changes max_packet_size: ours took its memory when it was made, and refuses."""
+    if step["op"] != "set_config" or "max_packet_size" not in step["config"]:
+        return ""
+    return "ends" if [theirs["result"], ours["result"]] == ["Ok", "InvalidConfig"] else ""

@@ -79,6 +79,52 @@ def test_micropython_agrees_as_well(reference, name):
     assert tally.steps >= 200
 
 
+def probing_script(rounds, answers):
+    """One peer, probed for so many rounds."""
+    new = dict(scripts.script(0)[0])
+    new["config"] = {"probe_period_ms": 1000, "probe_rtt_ms": 200}
+    new["renew"] = True
+    peer = ["127.0.0.1:8001#1", 0, "Alive"]
+    script = [new, {"op": "apply_many", "updates": [peer], "do_broadcast": False}]
+    for _ in range(rounds):
+        script.append({"op": "advance", "ms": 1000})
+        if answers:
+            header = ["probed", 0, "self", ["Ack", "current"]]
+            script.append({"op": "packet", "header": header, "updates": [], "items": []})
+    return script
+
+
+def test_probe_numbers_wrap(reference):
+    """The number is one byte: after probe 255 comes probe 0."""
+    tally = Tally()
+    attempt(reference, probing_script(300, True), tally)
+    assert tally.seen["sent Ping"] == 300
+    assert not tally.masks
+
+
+def test_generations_wrap(reference):
+    """The crate's timer token is one byte; ours has none, and no timer comes back to life."""
+    script = probing_script(1, True)
+    for bump in range(2, 300):
+        script.append({"op": "change_identity", "identity": "127.0.0.1:8000#%d" % bump})
+        script.append({"op": "advance", "ms": 40})
+        script.append({"op": "apply_many", "updates": [], "do_broadcast": False})
+    tally = Tally()
+    attempt(reference, script, tally)
+    assert tally.seen["notify Active"] == 299
+
+
+def test_incarnations_climb_to_the_last_one(reference):
+    """Each suspicion is refuted until there is no higher incarnation; then the identity renews."""
+    script = probing_script(1, True)
+    for incarnation in (0, 1, 5, 250, 251, 65533, 65534, 65535, 0):
+        update = ["self", incarnation, "Suspect"]
+        script.append({"op": "apply_many", "updates": [update], "do_broadcast": True})
+    tally = Tally()
+    attempt(reference, script, tally)
+    assert tally.seen["notify Rejoin"] == 1
+
+
 def test_a_seed_always_makes_the_same_script():
     assert scripts.script(7) == scripts.script(7)
     assert scripts.script(7) != scripts.script(8)
