@@ -33,6 +33,7 @@ from foca.errors import ConfigError, UsageError
 from foca.events import Event
 from foca.identity import ip, ipv4
 from foca.postcard import Postcard
+from foca.runtime import Runtime
 from foca.status import STALE, STATUS_NAMES
 from foca.trace import DEBUG, TRACE, TracingRuntime
 
@@ -225,7 +226,9 @@ def tracing(log: Log) -> TracingRuntime | None:
     """What writes the lines of the target foca, or None when nobody wants them."""
     if log.level("foca") < DEBUG_LEVEL:
         return None
-    return TracingRuntime(None, log.write, TRACE if log.level("foca") >= TRACE_LEVEL else DEBUG)
+    return TracingRuntime(
+        Runtime(), log.write, TRACE if log.level("foca") >= TRACE_LEVEL else DEBUG
+    )
 
 
 def default_filename() -> str:
