@@ -323,6 +323,22 @@ def test_a_ping_that_cannot_be_sent_stops_the_chain_only_in_strict_mode():
         assert bool(node.foca.timers.at[TIMER_PROBE]) == (not strict)
 
 
+def test_a_gossip_that_cannot_be_sent_ends_strict_calls_half_way():
+    """The reference returns its error at once: still not Undead, still not Disconnected."""
+    for strict in (False, True):
+        config = Config.simple(members_max=8, send_bytes_max=12, strict=strict)
+        node = Node(1, config)
+        node.apply((2,))
+        node.clear()
+        assert node.foca.leave_cluster() == ENCODE
+        assert node.foca.is_undead() == (not strict)
+        assert node.foca.updates_backlog() == 2
+        node = Node(1, config)
+        assert node.apply((2,), (1, SUSPECT), (3,)) == ENCODE
+        assert sorted(node.known()) == [(2, 1)], "what follows the failed gossip is not applied"
+        assert node.foca.connection == (0 if strict else 1)
+
+
 def test_set_config_takes_what_fits_and_refuses_the_rest():
     node = Node(1, Config.simple(members_max=8, send_bytes_max=100))
     foca = node.foca

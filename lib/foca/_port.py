@@ -16,7 +16,7 @@ import time
 MICROPYTHON = sys.implementation.name == "micropython"
 PLATFORM = sys.platform
 
-if MICROPYTHON:
+if MICROPYTHON:  # pragma: no cover - the VM runs the same tests
     from micropython import const
 else:
 
@@ -28,7 +28,7 @@ else:
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
 
-if MICROPYTHON and time.ticks_add(0, -1) == _MASK:
+if MICROPYTHON and time.ticks_add(0, -1) == _MASK:  # pragma: no cover - as above
     # a 32-bit port: its own functions are right and do not allocate
     ticks_ms = time.ticks_ms
     ticks_add = time.ticks_add
@@ -43,7 +43,8 @@ else:
         """Signed milliseconds from `start` to `end`; right while they are under 6.2 days apart."""
         return ((end - start + _HALF) & _MASK) - _HALF
 
-    if MICROPYTHON:  # 64-bit: small ints are wide enough, only the period differs
+    if MICROPYTHON:  # pragma: no cover - as above
+        # 64-bit: small ints are wide enough, only the period differs
 
         def ticks_ms() -> int:
             """Milliseconds since an arbitrary start, 0 .. 2**30 - 1."""
