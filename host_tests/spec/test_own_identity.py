@@ -207,15 +207,26 @@ def test_even_a_down_member_can_tell_us_that_we_are_down():
         assert sent.what == (who(2), TURN_UNDEAD, 0) and sent.src == who(1, 1)
 
 
-def test_a_turn_undead_renews_and_the_next_datagram_connects():
-    """foca: 4.8. Between the two the node is Disconnected."""
-    for strict in BOTH:
-        node = member_of(strict, 1)
-        assert node.hears(who(2), TURN_UNDEAD) == OK
-        assert node.order == [GOSSIP, "Rejoin"]
-        node.clear()
-        assert node.hears(who(2), PING, 1) == OK
-        assert node.order == ["Active", ACK]
+def test_strict_a_turn_undead_renews_and_the_next_datagram_connects():
+    """foca: 4.8. Between the two the node is Disconnected: no timer runs."""
+    node = member_of(True, 1)
+    assert node.hears(who(2), TURN_UNDEAD) == OK
+    assert node.order == [GOSSIP, "Rejoin"]
+    node.clear()
+    node.passes(60000)
+    assert node.order == []
+    assert node.hears(who(2), PING, 1) == OK
+    assert node.order == ["Active", ACK]
+
+
+def test_hardened_a_turn_undead_renews_and_connects():
+    """Nobody that we know may go by its name any more: we must probe, or we wait for ever."""
+    node = member_of(False, 1)
+    assert node.hears(who(2), TURN_UNDEAD) == OK
+    assert node.order == [GOSSIP, "Rejoin", "Active"]
+    node.clear()
+    assert node.hears(who(2), PING, 1) == OK
+    assert node.order == [ACK]
 
 
 def test_we_are_no_member_of_our_own_under_a_former_identity():

@@ -332,20 +332,22 @@ class Keyed(BroadcastHandler):
 
 
 def deliver(scenes):
-    """Carry datagrams between scenes until all are silent; returns how many were carried, 1,000
-    at most.
+    """Carry datagrams between scenes until all are silent; returns how many, 500 at most.
+
+    What they report on the way is not kept.
     """
     carried = 0
-    while carried < 1000:
+    while carried < 500:
         waiting = [sent for scene in scenes for sent in scene.sent()]
         if not waiting:
             break
         for sent in waiting:
             for scene in scenes:
-                if (
-                    scene.me()[: scene.layout.address_bytes]
-                    == sent.dst[: scene.layout.address_bytes]
-                ):
+                end = scene.layout.address_bytes
+                if scene.me()[:end] == sent.dst[:end]:
                     scene.takes(sent.data)
             carried += 1
+        for scene in scenes:
+            scene.news()
+            scene.order = []
     return carried
