@@ -1,0 +1,233 @@
+"""A board on a cable: real MicroPython behind a pseudo terminal that the real mpremote opens.
+
+    with BoardOnCable(folder) as board:
+        mpremote("connect", board.port, "exec", "print(1)")
+
+`board.port` is a link in `folder` that stays the same when the terminal behind it changes, like
+the name of a serial port. `folder/flash` holds the board's file system: a littlefs as on a board,
+which fills up, and which keeps what was written when the cable is pulled.
+
+The process behind the terminal is a MicroPython that runs raw_repl.py. A relay in a thread passes
+the bytes on: it turns a Ctrl-C into SIGINT and waits until it was taken, starts the process again
+after a reset, and can pull the cable after a number of bytes (kill the process by its id, close
+the terminal). Nothing here waits for a time to pass; the deadlines are for the case that the
+process under test hangs.
+"""
+
+import ast
+import contextlib
+import os
+import pty
+import select
+import signal
+import subprocess
+import threading
+import tty
+from pathlib import Path
+
+REPL = Path(__file__).resolve().parent / "raw_repl.py"
+HEAP = "192k"  # what a Pico W has, and little less than an ESP32
+CTRL_C = b"\x03"
+TAKEN_S = 5.0
+
+
+class BoardOnCable:
+    """One board. Public to read: `port`, `flash`, `resets`, `log` (all bytes the board sent)."""
+
+    def __init__(
+        self,
+        folder,
+        argv,
+        platform="rp2",
+        version=(1, 25, 0),
+        machine="Raspberry Pi Pico W with RP2040",
+        build="RPI_PICO_W",
+        blocks=212,
+        has_native_usb=False,
+    ):
+        """argv: how to start MicroPython. has_native_usb: the port goes away during a hard reset,
+        like a Pico's, and unlike a UART bridge's."""
+        self.folder = Path(folder)
+        self.folder.mkdir(exist_ok=True)
+        self.port = str(self.folder / "port")
+        self.flash = self.folder / "flash"
+        self.has_native_usb = has_native_usb
+        self.resets = ""
+        self.log = bytearray()
+        self._argv = argv
+        self._spec = {
+            "flash": str(self.flash),
+            "blocks": blocks,
+            "platform": platform,
+            "version": version,
+            "machine": machine,
+            "build": build,
+        }
+        self._cut_after = None
+        self._process = None
+        self._thread = None
+        self._stop_read, self._stop_write = os.pipe()
+
+    # ---- what tests do
+
+    def __enter__(self):
+        self.plug_in()
+        return self
+
+    def __exit__(self, *_):
+        self.pull()
+        os.close(self._stop_read)
+        os.close(self._stop_write)
+
+    def plug_in(self):
+        """Power on: boot.py and main.py run, the port is there."""
+        self._open_terminal()
+        self._spawn("friendly")
+        self._thread = threading.Thread(target=self._relay, daemon=True)
+        self._thread.start()
+
+    def pull(self):
+        """Pull the cable, or clean up after it was pulled."""
+        if self._thread:
+            os.write(self._stop_write, b"x")
+            self._thread.join(30)
+            assert not self._thread.is_alive(), "the relay hangs"
+            self._thread = None
+            os.read(self._stop_read, 1)
+
+    def cut_after(self, count):
+        """Pull the cable when the host has sent `count` more bytes."""
+        self._cut_after = count
+
+    def wait_until_gone(self):
+        """After `cut_after`: until the relay has ended by itself."""
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "the cable was not cut"
+        self._thread = None
+
+    def files(self):
+        """{path on the board: bytes}: what another MicroPython reads from the flash now."""
+        done = subprocess.run(
+            [*self._argv, str(REPL), "1", "dump", repr(self._spec)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        return ast.literal_eval("{" + done.stdout + "}")
+
+    # ---- the terminal and the process
+
+    def _open_terminal(self):
+        self._master, self._slave = pty.openpty()
+        tty.setraw(self._slave)
+        link = Path(self.port)
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.ttyname(self._slave))
+
+    def _close_terminal(self):
+        Path(self.port).unlink(missing_ok=True)
+        os.close(self._slave)
+        os.close(self._master)
+
+    def _spawn(self, mode):
+        self._status, status_write = os.pipe()
+        self._process = subprocess.Popen(
+            [*self._argv, "-X", f"heapsize={HEAP}", str(REPL)]
+            + [str(status_write), mode, repr(self._spec)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=[status_write],
+            start_new_session=True,
+            bufsize=0,
+        )
+        os.close(status_write)
+        self._is_up = False
+
+    def _kill(self):
+        if self._process.poll() is None:
+            os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+        os.close(self._status)
+
+    # ---- the relay
+
+    def _relay(self):
+        try:
+            while self._turn():
+                pass
+        finally:
+            self._kill()
+            self._close_terminal()
+
+    def _turn(self):
+        """Pass on what has come; False at the end."""
+        output = self._process.stdout.fileno()
+        waiting = [self._stop_read, output, self._status]
+        if self._is_up:
+            waiting.append(self._master)
+        ready = select.select(waiting, [], [])[0]
+        if self._stop_read in ready:
+            return False
+        if output in ready:
+            data = os.read(output, 4096)
+            if not data:
+                return self._start_again()
+            self.log += data
+            os.write(self._master, data)
+        elif self._status in ready:
+            self._is_up = self._is_up or b"U" in self._peek_status()
+        elif self._master in ready:
+            return self._pass_on(os.read(self._master, 4096))
+        return True
+
+    def _peek_status(self):
+        """One status byte; a reset is remembered until the process has ended."""
+        byte = os.read(self._status, 1)
+        if byte in (b"S", b"F", b"H"):
+            self.resets += byte.decode()
+        elif not byte:
+            select.select([self._process.stdout], [], [])  # it is ending: its output ends too
+        return byte
+
+    def _start_again(self):
+        """The process has ended: in what way, the last status byte says."""
+        while self._peek_status():
+            pass
+        kind = self.resets[-1:]
+        self._kill()
+        if kind == "H" and self.has_native_usb:
+            self._close_terminal()
+            self._open_terminal()
+        self._spawn("raw" if kind == "S" else "friendly")
+        return True
+
+    def _pass_on(self, data):
+        """Bytes from the host."""
+        if self._cut_after is not None:
+            data = data[: self._cut_after]
+            self._cut_after -= len(data)
+        *parts, last = data.split(CTRL_C)
+        for part in parts:
+            self._send(part)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGINT)
+            self._until_taken()
+        self._send(last)
+        if self._cut_after == 0:
+            self._cut_after = None
+            return False
+        return True
+
+    def _send(self, data):
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(data)
+
+    def _until_taken(self):
+        """Wait until the Ctrl-C was noticed: nothing that comes after it may overtake it."""
+        while select.select([self._status], [], [], TAKEN_S)[0]:
+            if self._peek_status() in (b"C", b"S", b"F", b"H", b""):
+                return
