@@ -468,8 +468,8 @@ class Demo:
         if times.suspected:
             suspected = min(times.suspected.values()) - times.killed
             rows.append(("to suspect", f"{suspected:.2f} s after the kill"))
-        first, last = down[0] - times.killed, down[-1] - times.killed
-        spread = f"first {first:.2f} s, last {last:.2f} s after the kill ({len(down)} observers)"
+        first, half, last = (down[i] - times.killed for i in (0, len(down) // 2, -1))
+        spread = f"first {first:.2f} s, half {half:.2f} s, last {last:.2f} s after the kill"
         rows.append(("to declare down", spread))
         rows.append(("to rejoin", f"{times.rejoined - times.restarted:.2f} s after the restart"))
         rows.append(("sent while idle", rate_text(self.idle_rates)))
