@@ -206,6 +206,7 @@ class Checks:
             row = foca.members.find_identity(row)
             if row and foca.members.states[row] == _SUSPECT:
                 datagram.told = foca.members.incarnations[row]
+                datagram.sender = foca.identity()
 
     def _declared(self, node: "Node", record: bytes) -> None:
         """`node` declares a suspect Down: was its time really over?"""
@@ -231,7 +232,7 @@ class Checks:
             return
         if node.has_left or before != node.foca.identity() or node.foca.connection == _UNDEAD:
             return
-        if not self._holds_active(node, datagram.source):
+        if not _holds_active(node, datagram.sender):
             return  # nothing that an inactive sender says counts
         self.told += 1
         if node.foca.members.incarnations[0] <= datagram.told:
@@ -249,15 +250,6 @@ class Checks:
             self.incarnation[node.index] = own
             if own > self.issued.get(identity, -1):
                 self.issued[identity] = own
-
-    def _holds_active(self, node: "Node", other: int) -> bool:
-        record = self.identity[other]
-        members = node.foca.members
-        for i in range(members.count):
-            row = members.order[i]
-            if members.states[row] < _DOWN and node.foca.identity_of(row) == record:
-                return True
-        return False
 
     def after_turn(self, node: "Node", wait_ms: int) -> None:
         """`node` has ticked."""
@@ -435,6 +427,15 @@ class Checks:
                     record = foca.identity_of(row)
                     return "node %d holds %s active" % (node.index, name_of(record))
         return ""
+
+
+def _holds_active(node: "Node", record: bytes) -> bool:
+    members = node.foca.members
+    for i in range(members.count):
+        row = members.order[i]
+        if members.states[row] < _DOWN and node.foca.identity_of(row) == record:
+            return True
+    return False
 
 
 def name_of(record: bytes) -> str:

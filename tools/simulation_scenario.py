@@ -20,7 +20,7 @@ from foca.bincode import Bincode
 from foca.config import Config
 from foca.postcard import Postcard
 from foca.rng import Rng
-from simulation_checks import Bounds, Checks, CheckError
+from simulation_checks import Bounds, CheckError, Checks
 from simulation_world import MILLISECOND, SECOND, Node, World, record_of
 
 _TYPING = const(0)

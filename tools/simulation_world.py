@@ -60,14 +60,18 @@ def record_of(index: int, bump: int) -> bytes:
 
 
 class Datagram:
-    """On its way. `told`: the incarnation of the suspicion that it must carry, or -1."""
+    """On its way. `told`: the incarnation of the suspicion that it must carry, or -1.
 
-    __slots__ = ("data", "source", "told")
+    `sender`: whose suspicion that is, noted with it.
+    """
+
+    __slots__ = ("data", "sender", "source", "told")
 
     def __init__(self, source: int, data: bytearray) -> None:
         self.source = source
         self.data = data
         self.told = -1
+        self.sender = b""
 
 
 class Question:

@@ -13,7 +13,7 @@ Source: docs/WIRE.md, "Our own identity"; docs/DIFFERENCES.md.
 """
 
 from ._port import const, ticks_diff
-from .effects import apply, become_undead, stop
+from .effects import apply, become_undead, reconsider, stop
 from .outgoing import gossip
 
 _TYPING = const(0)
@@ -122,6 +122,9 @@ def _rejoin(foca: "Foca") -> int:
     status = _become(foca, _OLD)
     if not status or not foca.config.strict:  # the reference stops half way
         foca.runtime.notify(_REJOIN, _SELF)
+    if not foca.config.strict:
+        # who else would wake us, if nobody we know goes by that name any more?
+        reconsider(foca)
     return status
 
 
