@@ -94,6 +94,24 @@ class Layout:
             step >>= 8
         return True
 
+    def check(self, record: bytes | bytearray) -> None:
+        """Raise ConfigError unless `record` is as long as ours."""
+        if len(record) != self.record_bytes:
+            from .errors import ConfigError
+
+            raise ConfigError(
+                "identity has %d bytes, its layout wants %d: "
+                "make it with foca.address.parse(layout, ...)" % (len(record), self.record_bytes)
+            )
+
+    def put(self, ids: bytearray, row: int, record: bytes | bytearray) -> None:
+        """Copy `record` to `row` of the table `ids`. Allocates nothing."""
+        row *= self.record_bytes
+        i = self.record_bytes
+        while i:
+            i -= 1
+            ids[row + i] = record[i]
+
 
 def ipv4(bump_bits: int = 64) -> Layout:
     """IPv4 socket addresses, on the wire as Rust's SocketAddr: the default."""

@@ -79,6 +79,18 @@ def add_broadcast(foca: "Foca") -> int:
     return _OK
 
 
+def dump(foca: "Foca", buf: bytearray) -> int:
+    """Write all known members into `buf`; returns the number of bytes, or -1: it is too small."""
+    members = foca.members
+    i = pos = 0
+    while i < members.count:
+        if foca.codec.member_bytes(members.order[i]) > len(buf) - pos:
+            return -1
+        pos = foca.codec.write_member(buf, pos, members.order[i])
+        i += 1
+    return pos
+
+
 def apply_many(foca: "Foca") -> int:
     """Apply the members in the inbox, after validating all of them."""
     cursor = foca.inbox
