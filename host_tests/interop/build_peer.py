@@ -18,25 +18,36 @@ COMMAND = ["cargo", "build", "--release", "--quiet"]
 
 
 class PeerMissingError(Exception):
-    """There is no peer, and why; the text is one line for a person."""
+    """There is no cargo to build the peer with; the text is one line for a person."""
+
+
+class PeerBrokenError(Exception):
+    """cargo is there, but the peer does not build; the text is what cargo said."""
+
+
+build_report = ""
+"""How long the build took, if this process built the peer."""
 
 
 @functools.cache
 def peer_path() -> Path:
-    """The built program. Raises PeerMissingError when there is no cargo or it does not build."""
+    """The built program. Raises PeerMissingError or PeerBrokenError."""
+    global build_report
     if shutil.which("cargo") is None:
         raise PeerMissingError(
             "cargo is not installed: install it, then run `%s` in %s"
-            % (" ".join(COMMAND), "peer/")
+            % (" ".join(COMMAND), "host_tests/interop/peer")
         )
     program = PEER / "target" / "release" / "foca-interop-peer"
     was_there = program.exists()
     started = time.monotonic()
     done = subprocess.run(COMMAND, cwd=PEER, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PeerMissingError("`%s` failed in peer/:\n%s" % (" ".join(COMMAND), done.stderr))
+        raise PeerBrokenError(
+            "`%s` failed in host_tests/interop/peer:\n%s" % (" ".join(COMMAND), done.stderr)
+        )
     if not was_there:
-        print("peer built in %.1f s" % (time.monotonic() - started), file=sys.stderr)
+        build_report = "the Rust peer was built in %.1f s" % (time.monotonic() - started)
     return program
 
 
@@ -44,9 +55,11 @@ def main() -> int:
     """Build and print the path; 1 and one line when that is not possible."""
     try:
         print(peer_path())
-    except PeerMissingError as error:
+    except (PeerMissingError, PeerBrokenError) as error:
         print(error, file=sys.stderr)
         return 1
+    if build_report:
+        print(build_report, file=sys.stderr)
     return 0
 
 

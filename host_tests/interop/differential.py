@@ -459,7 +459,7 @@ def main(arguments: list[str]) -> int:
     try:
         program = build_peer.peer_path()
         chosen = read_script(options.script) if options.script else None
-    except (build_peer.PeerMissingError, ValueError) as error:
+    except (build_peer.PeerMissingError, build_peer.PeerBrokenError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     with Reference(program) as reference:

@@ -46,7 +46,7 @@ def reference(peer):
         yield running
 
 
-def test_every_step_of_every_seed_agrees(reference):
+def test_every_step_of_every_seed_agrees(reference, figures):
     """... and together the seeds make the crate do everything that it can do."""
     tally = Tally()
     for seed in range(SEEDS):
@@ -55,8 +55,10 @@ def test_every_step_of_every_seed_agrees(reference):
             attempt(reference, script, tally)
         except DisagreementError as found:
             pytest.fail(report(reference, "seed %d" % seed, script, found), pytrace=False)
-    print("\n%d seeds, %d steps, %d timers" % (SEEDS, tally.steps, tally.timers))
-    print("listed differences met: %s" % dict(sorted(tally.masks.items())))
+    figures.append(
+        "differential: %d seeds, %d steps, %d timers, 0 disagreements; listed differences met: %s"
+        % (SEEDS, tally.steps, tally.timers, dict(sorted(tally.masks.items())))
+    )
     wanted = [
         *("sent " + name for name in MESSAGES),
         *("received " + name for name in MESSAGES),

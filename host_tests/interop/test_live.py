@@ -2,7 +2,7 @@
 
 Each cluster is 2 + 2 + 2 members and is taken through a whole life: joining, custom broadcasts,
 leaving, kill -9, a pause longer than the suspicion time, a restart with a lower bump. Times are
-printed (pytest -s) and bounded generously: what matters here is that views become equal.
+shown at the end of the run and bounded generously: what matters is that views become equal.
 """
 
 import time
@@ -35,9 +35,19 @@ def micropython():
     pytest.skip(find_micropython.missing_line("mp32"))
 
 
-def say(what, seconds):
-    """A figure for the person who runs this with -s."""
-    print("  %-52s %5.1f s" % (what, seconds))
+class Times:
+    """One figure for the end of the run: what was done, and how long each part took."""
+
+    def __init__(self, figures, title):
+        self.figures = figures
+        self.title = title
+        self.parts = []
+
+    def note(self, what, seconds):
+        self.parts.append("%s %.1f s" % (what, seconds))
+
+    def finish(self):
+        self.figures.append("%s: %s" % (self.title, ", ".join(self.parts)))
 
 
 def one_of_each(cluster):
@@ -105,38 +115,40 @@ def restart_lower(cluster, member):
 
 @pytest.mark.parametrize(("codec", "bump_width", "seed_kind", "leaver_kind"), CLUSTERS)
 def test_a_mixed_cluster_lives_through_everything(
-    peer, micropython, codec, bump_width, seed_kind, leaver_kind
+    peer, micropython, figures, codec, bump_width, seed_kind, leaver_kind
 ):
+    times = Times(figures, "live %s, %d-bit bump, %s seed" % (codec, bump_width, seed_kind))
     with Cluster(peer, micropython, codec, bump_width) as cluster:
-        print("\n%s, %d-bit bump, seed: %s" % (codec, bump_width, seed_kind))
         cluster.start_mixed(seed_kind)
-        say("six members converge", cluster.converge(CONVERGE_S))
+        times.note("six members converge", cluster.converge(CONVERGE_S))
         spread_broadcasts(cluster)
         detected, healed = pause_and_resume(cluster)
-        say("three paused members are declared down", detected)
-        say("... and are back after their resumption", healed)
+        times.note("three paused are declared down", detected)
+        times.note("resumed are back", healed)
         for member in one_of_each(cluster):
             restart_lower(cluster, member)
-        say("three restarts with a lower bump converge", cluster.converge(CONVERGE_S))
+        times.note("three restarts with a lower bump converge", cluster.converge(CONVERGE_S))
         leaver = one_of_each(cluster)[KINDS.index(leaver_kind)]
         took = lose(cluster, [leaver], lambda member: member.ask("leave", "done"))
-        say("%s leaves and is seen to" % leaver.kind, took)
+        times.note("%s leaves" % leaver_kind, took)
         cluster.remove(leaver)
         victims = one_of_each(cluster)
-        say("kill -9 of one of each kind is seen", lose(cluster, victims, live.Member.kill))
+        times.note("kill -9 of one of each kind", lose(cluster, victims, live.Member.kill))
         for member in victims:
             cluster.remove(member)
-        say("the rest converges", cluster.converge(CONVERGE_S))
+        times.note("the rest converges", cluster.converge(CONVERGE_S))
+    times.finish()
 
 
 @pytest.mark.parametrize("loss_percent", [10, 30])
-def test_a_mixed_cluster_converges_under_loss(peer, micropython, loss_percent):
+def test_a_mixed_cluster_converges_under_loss(peer, micropython, figures, loss_percent):
     """Ours lose this share of what they send, and again of what they receive."""
+    times = Times(figures, "live postcard, %d %% loss" % loss_percent)
     with Cluster(peer, micropython, "postcard", 64) as cluster:
-        print("\n%d %% loss" % loss_percent)
         cluster.start_mixed("rust", loss_percent=loss_percent)
-        say("six members converge", cluster.converge(60))
+        times.note("six members converge", cluster.converge(60))
         victim = one_of_each(cluster)[0]
-        say("kill -9 of a Rust member is seen", lose(cluster, [victim], live.Member.kill))
+        times.note("kill -9 of a Rust member", lose(cluster, [victim], live.Member.kill))
         cluster.remove(victim)
-        say("the rest converges", cluster.converge(60))
+        times.note("the rest converges", cluster.converge(60))
+    times.finish()

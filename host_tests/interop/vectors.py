@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory() as fresh:
             report = generate(Path(fresh))
             changed = differing(FOLDER, Path(fresh))
-    except build_peer.PeerMissingError as error:
+    except (build_peer.PeerMissingError, build_peer.PeerBrokenError) as error:
         print(error, file=sys.stderr)
         return 1
     for name in changed:
