@@ -1,12 +1,15 @@
 """React to one datagram. Floor 3.
 
-    too long? decode header; from ourselves? malformed? for us? validate all members   -> nothing was changed so far
+    too long? decode header; from ourselves? malformed? for us? validate all members
+    -- nothing was changed so far
     the sender is alive; then its updates; then its custom broadcasts; then the answer
 
-Invariant: a datagram is either refused whole, with a status and nothing changed, or its sender and updates are applied.
-Only a bad custom section is found later: what stood before it stays applied, and the message is answered.
-Hardened: an Announce to 255.255.255.255 is for us too. About three of those who hear it answer, within 0.4 s, and not
-when the newcomer has shown in the meantime that it knows us: fifty boards must not answer at once.
+Invariant: a datagram is either refused whole, with a status and nothing changed, or its sender and
+updates are applied. Only a bad custom section is found later: what stood before it stays applied,
+and the message is answered.
+Hardened: an Announce to 255.255.255.255 is for us too. About three of those who hear it answer,
+within 0.4 s, and not when the newcomer has shown in the meantime that it knows us: fifty boards
+must not answer at once.
 Source: docs/WIRE.md, "Receiving".
 """
 
@@ -14,6 +17,12 @@ from ._port import const
 from .effects import apply, reconsider
 from .outgoing import send, turn_undead
 from .selfhood import about_us, apply_update, jump
+
+_TYPING = const(0)
+if _TYPING:
+    from .cursor import Cursor
+    from .items import Items
+    from .node import Foca
 
 _CUSTOM_BROADCAST = const(6)
 _DATAGRAMS_RECEIVED = const(28)
@@ -62,7 +71,7 @@ _LOST = const(16)
 _REFUSED = const(32)
 
 
-def receive(foca):
+def receive(foca: "Foca") -> int:
     """React to the datagram in the inbox; returns a status."""
     cursor = foca.inbox
     status = _accept(foca, cursor)
@@ -94,11 +103,12 @@ def receive(foca):
     return status
 
 
-def _accept(foca, cursor):
+def _accept(foca: "Foca", cursor: "Cursor") -> int:
     """Everything that can refuse a datagram before it changes anything; returns a status.
 
-    Leaves in foca.head: tag | number << 4, or -1 when it is for somebody else; in `updates` and `foreign` how many members
-    follow at the cursor, in `custom_at` where the custom section starts.
+    Leaves in foca.head: tag | number << 4, or -1 when it is for somebody else; in `updates` and
+    `foreign` how many members follow at the cursor, in `custom_at` where the custom section
+    starts.
     """
     if cursor.end > foca.config.packet_bytes_max:
         return _DATA_TOO_BIG
@@ -117,7 +127,7 @@ def _accept(foca, cursor):
     return _check_members(foca, cursor, head != _BROADCAST)
 
 
-def _is_to_all(foca):
+def _is_to_all(foca: "Foca") -> bool:
     """Whether the row DST is 255.255.255.255 with our port. Strict: that is nobody."""
     members = foca.members
     octets = foca.layout.octets
@@ -130,8 +140,8 @@ def _is_to_all(foca):
     return not octets and members.same(_DST, _SELF, foca.layout.port_at, foca.layout.address_bytes)
 
 
-def _not_for_us(foca):
-    """Nothing changes, except (hardened) when somebody talks to a later life of ours: then we jump past it."""
+def _not_for_us(foca: "Foca") -> int:
+    """Nothing changes; hardened: when somebody talks to a later life of ours, we jump past it."""
     if foca.config.strict or foca.has_left or not foca.members.same_address(_DST, _SELF):
         return _OK
     if foca.members.wins(_DST, _SELF):
@@ -140,7 +150,7 @@ def _not_for_us(foca):
     return _OK
 
 
-def _check_members(foca, cursor, has_members):
+def _check_members(foca: "Foca", cursor: "Cursor", has_members: int) -> int:
     """Validate the members section and leave the cursor at its first member; returns a status."""
     foca.updates = foca.foreign = 0
     if has_members and cursor.left():
@@ -157,8 +167,8 @@ def _check_members(foca, cursor, has_members):
     return _OK
 
 
-def _answer_inactive(foca):
-    """The sender is Down or an older identity: nothing it says counts, but it may tell us that we are Down ourselves."""
+def _answer_inactive(foca: "Foca") -> int:
+    """The sender is Down or an older identity: it can only tell us that we are Down ourselves."""
     if foca.head & 15 == _TURN_UNDEAD:
         status = about_us(foca, _DOWN, 0)
         if status or (foca.connection == _UNDEAD and not foca.config.strict):
@@ -166,8 +176,8 @@ def _answer_inactive(foca):
     return turn_undead(foca, _SRC)
 
 
-def _apply_updates(foca, cursor):
-    """Apply the validated members; a gossip about ourselves that cannot be sent ends it with its status."""
+def _apply_updates(foca: "Foca", cursor: "Cursor") -> int:
+    """Apply the validated members, until a gossip about ourselves cannot be sent; that status."""
     codec = foca.codec
     status = _OK
     left = foca.updates
@@ -179,7 +189,7 @@ def _apply_updates(foca, cursor):
     return status
 
 
-def _take_items(foca, cursor):
+def _take_items(foca: "Foca", cursor: "Cursor") -> int:
     """Offer every item of the custom section to the handler; returns a status."""
     while cursor.end - cursor.pos > 2:
         size = cursor.read_u16be()
@@ -196,15 +206,15 @@ def _take_items(foca, cursor):
     return _MALFORMED_PACKET if cursor.pos < cursor.end else _OK
 
 
-def keep_item(foca, buf, start, end):
+def keep_item(foca: "Foca", buf: bytes | bytearray, start: int, end: int) -> None:
     """Queue news for others; counts what had to give way."""
-    items = foca.items
+    items: Items = foca.items  # type: ignore[assignment]
     if not items.add(buf, start, end, foca.config.max_transmissions):
         foca.counters[_ITEMS_REFUSED] += 1
     foca.counters[_ITEMS_EVICTED] = items.evicted
 
 
-def _react(foca, tag, number):
+def _react(foca: "Foca", tag: int, number: int) -> int:
     """Answer a message from an active member; returns a status."""
     if tag == _PING:
         return send(foca, _SRC, _ACK | number << 4, 0)
@@ -221,7 +231,7 @@ def _react(foca, tag, number):
     return _OK
 
 
-def _react_to_indirect(foca, tag, number):
+def _react_to_indirect(foca: "Foca", tag: int, number: int) -> int:
     """The four messages of an indirect probe. `number` is shifted already."""
     if tag == _INDIRECT_PING:
         return send(foca, _SRC, _INDIRECT_ACK | number, _THIRD)
@@ -238,8 +248,8 @@ def _react_to_indirect(foca, tag, number):
     )
 
 
-def _answer_announce(foca):
-    """Feed the sender at once; one that asked everybody later and perhaps, see the head of this file."""
+def _answer_announce(foca: "Foca") -> int:
+    """Feed the sender at once; one that asked everybody later and perhaps, see above."""
     members = foca.members
     to_all = not foca.codec.is_for_us and _is_to_all(foca)
     if to_all and (foca.newcomer or members.rng.below(members.active) >= _FEEDERS):
