@@ -25,6 +25,9 @@ class Picker:
         self.rows = array("H" if members.rows > 255 else "B", [0] * len(members.order))
         """What the last `choose` chose, in the order to be used."""
         self._cursor = 0
+        # here, because an attribute that comes later makes the object grow on a board's heap
+        self._down = self._exclude = 0
+        self._handler: BroadcastHandler | None = None
 
     def choose(
         self, want: int, down: int, exclude: int, handler: "BroadcastHandler | None"
