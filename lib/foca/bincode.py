@@ -4,13 +4,20 @@
     0xfb, 0xfc, 0xfd: 2, 4 or 8 bytes follow, low byte first
     enum index    a u32
 
-A marker above the width of the type is an error (0xfb is the largest for u16, 0xfc for u32 and indexes, 0xfd for u64);
-longer forms than necessary are accepted, as in the reference. See codec.py for the rules.
+A marker above the width of the type is an error (0xfb is the largest for u16, 0xfc for u32 and
+indexes, 0xfd for u64); longer forms than necessary are accepted, as in the reference. See codec.py
+for the rules.
 Source: docs/WIRE.md.
 """
 
 from ._port import const
 from .codec import Codec
+
+_TYPING = const(0)
+if _TYPING:
+    from .broadcast import VersionedHandler
+    from .cursor import Cursor
+    from .members import Members
 
 _BOTH = const(2)
 _U16 = const(251)
@@ -19,11 +26,11 @@ _U64 = const(253)
 
 
 class Bincode(Codec):
-    def __init__(self, members):
+    def __init__(self, members: "Members | VersionedHandler") -> None:
         Codec.__init__(self, members)
         self._marker_max = _U16 if self.bump_width == 2 else _U32 if self.bump_width == 4 else _U64
 
-    def _skip_int(self, cursor, marker_max):
+    def _skip_int(self, cursor: "Cursor", marker_max: int) -> None:
         """Pass an integer whose marker is at most `marker_max`."""
         marker = cursor.read_u8()
         if marker > marker_max:
@@ -34,8 +41,8 @@ class Bincode(Codec):
                 cursor.pos = cursor.end
                 cursor.ok = False
 
-    def skip_identity(self, cursor):
-        """As in the base, but at once; anything unusual, and the packet's last bytes, are left to the base."""
+    def skip_identity(self, cursor: "Cursor") -> bool:
+        """As the base, but at once; anything unusual and a packet's last bytes are left to it."""
         buf = cursor.buf
         pos = cursor.pos
         # an IPv6 address is longer than any identity of an IPv4 table: it goes to the base too
@@ -64,13 +71,13 @@ class Bincode(Codec):
         cursor.pos = pos
         return native
 
-    def skip_u16(self, cursor):
+    def skip_u16(self, cursor: "Cursor") -> None:
         self._skip_int(cursor, _U16)
 
-    def skip_bump(self, cursor):
+    def skip_bump(self, cursor: "Cursor") -> None:
         self._skip_int(cursor, self._marker_max)
 
-    def skip_index_long(self, cursor):
+    def skip_index_long(self, cursor: "Cursor") -> int:
         """Pass an index in its longer forms; returns its value, or 128 for anything above 127."""
         pos = cursor.pos
         self._skip_int(cursor, _U32)
@@ -78,7 +85,7 @@ class Bincode(Codec):
             self.read_index_long(cursor.buf, pos)
         return self.value
 
-    def read_index_long(self, buf, pos):
+    def read_index_long(self, buf: bytes | bytearray, pos: int) -> int:
         value = buf[pos]
         pos += 1
         if value >= _U16:
@@ -94,7 +101,7 @@ class Bincode(Codec):
         self.value = value
         return pos
 
-    def read_u16(self, buf, pos):
+    def read_u16(self, buf: bytes | bytearray, pos: int) -> int:
         value = buf[pos]
         if value == _U16:
             pos += 2
@@ -102,7 +109,7 @@ class Bincode(Codec):
         self.value = value
         return pos + 1
 
-    def read_bump(self, buf, pos, i):
+    def read_bump(self, buf: bytes | bytearray, pos: int, i: int) -> int:
         """Read into the big-endian bytes of the table that end at `i` (exclusive)."""
         stop = i - self.bump_width
         count = 1
@@ -119,10 +126,10 @@ class Bincode(Codec):
                 self.ids[i] = 0
         return pos
 
-    def u16_bytes(self, value):
+    def u16_bytes(self, value: int) -> int:
         return 1 if value < _U16 else 3
 
-    def bump_bytes(self, i):
+    def bump_bytes(self, i: int) -> int:
         """The length on the wire of the bump whose big-endian bytes end at `i` (exclusive)."""
         at = i - self.bump_width
         i -= 1
@@ -133,7 +140,7 @@ class Bincode(Codec):
             return 3 if i < 2 else 5 if i < 4 else 9
         return 1 if self.ids[at] < _U16 else 3
 
-    def write_u16(self, buf, pos, value):
+    def write_u16(self, buf: bytearray, pos: int, value: int) -> int:
         if value < _U16:
             buf[pos] = value
             return pos + 1
@@ -142,7 +149,7 @@ class Bincode(Codec):
         buf[pos + 2] = value >> 8
         return pos + 3
 
-    def write_bump(self, buf, pos, i):
+    def write_bump(self, buf: bytearray, pos: int, i: int) -> int:
         """Write the big-endian bytes of the table that end at `i` (exclusive)."""
         count = self.bump_bytes(i) - 1
         if count:

@@ -1,18 +1,26 @@
-"""What both codecs share of reading: the order of fields, and nothing about how an integer looks. Floor 1.
+"""What both codecs share of reading: the order of fields, not how an integer looks. Floor 1.
 
     header := src  src_incarnation:u16  dst  tag:index  [third]  [number:u8]
     member := id  incarnation:u16  state:index
     id     := [family:index]  octets  [port:u16]  [bump]
 
-Rules: `skip_*` validates bytes from the network and moves a bounded Cursor; `read_*` trusts what was validated: positions
-in, positions out, in place between a packet and the records of one member table. Any index below 128 is one byte in
-either codec; a longer form is legal and left to the subclass.
-The integers come from a codec: `skip_u16`, `skip_bump`, `read_u16`, `read_bump`, and `skip_index_long`,
-`read_index_long` for the longer forms of an index.
+Rules: `skip_*` validates bytes from the network and moves a bounded Cursor; `read_*` trusts what
+was validated: positions in, positions out, in place between a packet and the records of one member
+table. Any index below 128 is one byte in either codec; a longer form is legal and left to the
+subclass. The integers come from a codec: `skip_u16`, `skip_bump`, `read_u16`, `read_bump`, and
+`skip_index_long`, `read_index_long` for the longer forms of an index.
 Source: docs/WIRE.md.
 """
 
 from ._port import const
+
+_TYPING = const(0)
+if _TYPING:
+    from collections.abc import Callable
+
+    from .broadcast import VersionedHandler
+    from .cursor import Cursor
+    from .members import Members
 
 _BOTH = const(2)
 _HAS_NUMBER = const(4)
@@ -30,7 +38,15 @@ FLAGS = b"\x07\x07\x0f\x0f\x0f\x0f\x00\x13\x03\x02\x00"
 
 
 class Decoder:
-    def __init__(self, members):
+    if _TYPING:
+        skip_u16: Callable[[Cursor], None]
+        skip_bump: Callable[[Cursor], None]
+        skip_index_long: Callable[[Cursor], int]
+        read_u16: Callable[[bytes | bytearray, int], int]
+        read_bump: Callable[[bytes | bytearray, int, int], int]
+        read_index_long: Callable[[bytes | bytearray, int], int]
+
+    def __init__(self, members: "Members | VersionedHandler") -> None:
         """Bind to the table whose records it reads and writes."""
         layout = members.layout
         self.ids = members.ids
@@ -51,14 +67,14 @@ class Decoder:
         """Whether the last header was addressed to our identity, see `read_header`."""
         self._pad = 0  # octets of the current address that the wire does not carry
 
-    def identity_bytes_max(self):
+    def identity_bytes_max(self) -> int:
         """The longest identity on the wire, in either codec."""
         return 1 + self._layout.octets + 3 + self.bump_width + 2
 
     # validating: the cursor is bounded, and not `ok` after a failure
 
-    def skip_index(self, cursor, limit):
-        """Pass an enum index and return it; not `ok` when it is malformed or not below `limit` (at most 128)."""
+    def skip_index(self, cursor: "Cursor", limit: int) -> int:
+        """Pass an enum index, return it; not `ok` if malformed or not below `limit`, 1 .. 128."""
         value = cursor.read_u8()
         if value > 127:
             cursor.pos -= 1
@@ -67,8 +83,8 @@ class Decoder:
             cursor.ok = False
         return value
 
-    def skip_identity(self, cursor):
-        """Pass an identity; returns whether this node's layout can hold it. Foreign ones are passed as well."""
+    def skip_identity(self, cursor: "Cursor") -> bool:
+        """Pass an identity, foreign or not; returns whether this node's layout can hold it."""
         octets = self._octets
         native = True
         if self._tag >= 0:
@@ -86,8 +102,8 @@ class Decoder:
             self.skip_bump(cursor)
         return native and cursor.ok
 
-    def skip_members(self, cursor, count):
-        """Pass `count` members; returns how many are foreign. The cursor is not `ok` when one is malformed."""
+    def skip_members(self, cursor: "Cursor", count: int) -> int:
+        """Pass `count` members; returns how many are foreign. Not `ok` when one is malformed."""
         foreign = 0
         while count and cursor.ok:
             count -= 1
@@ -102,12 +118,12 @@ class Decoder:
                     self.skip_index(cursor, 3)
         return foreign
 
-    def read_header(self, cursor):
+    def read_header(self, cursor: "Cursor") -> int:
         """Read a header into the rows SRC, DST and THIRD; returns tag | number << 4.
 
-        -1: malformed. -2: well-formed, but one of its addresses has a family that this layout cannot hold; the three rows
-        may hold anything then. `is_for_us` tells that the destination is our identity in its usual form; the row DST was
-        not touched in that case.
+        -1: malformed. -2: well-formed, but one of its addresses has a family that this layout
+        cannot hold; the three rows may hold anything then. `is_for_us` tells that the destination
+        is our identity in its usual form; the row DST was not touched in that case.
         """
         native = self._take_identity(cursor, _SRC)
         if cursor.ok:
@@ -128,16 +144,16 @@ class Decoder:
             return _MALFORMED
         return tag if native else _FOREIGN
 
-    def _take_identity(self, cursor, row):
-        """Validate an identity and read it into `row`; returns whether it is one that this layout can hold."""
+    def _take_identity(self, cursor: "Cursor", row: int) -> bool:
+        """Validate an identity and read it into `row`; returns whether this layout can hold it."""
         pos = cursor.pos
         if not self.skip_identity(cursor):
             return False
         self.read_identity(cursor.buf, pos, row * self.width)
         return True
 
-    def _skip_own(self, cursor):
-        """Pass our own identity in the usual form; returns False, with the cursor unmoved, if something else is ahead."""
+    def _skip_own(self, cursor: "Cursor") -> bool:
+        """Pass our own identity in its usual form; False, and nothing passed, for any other."""
         own = self._own
         i = self._own_bytes
         pos = cursor.pos + i
@@ -152,8 +168,8 @@ class Decoder:
         cursor.pos = self.value
         return True
 
-    def skip_foreign(self, cursor):
-        """Whether the validated member ahead is foreign; if so it is passed, else the cursor stays."""
+    def skip_foreign(self, cursor: "Cursor") -> bool:
+        """Whether the validated member ahead is foreign; if so pass it, else stay."""
         start = cursor.pos
         if self.skip_identity(cursor):
             cursor.pos = start
@@ -164,7 +180,7 @@ class Decoder:
 
     # reading what was validated: positions in, positions out
 
-    def read_member(self, cursor, row):
+    def read_member(self, cursor: "Cursor", row: int) -> None:
         """Read the validated, native member at the cursor into `row` and pass it."""
         buf = cursor.buf
         pos = self.read_identity(buf, cursor.pos, row * self.width)
@@ -174,14 +190,14 @@ class Decoder:
         self._states[row] = self.value
         cursor.pos = pos
 
-    def _read_index(self, buf, pos):
+    def _read_index(self, buf: bytes | bytearray, pos: int) -> int:
         if buf[pos] > 127:
             return self.read_index_long(buf, pos)
         self.value = buf[pos]
         return pos + 1
 
-    def read_identity(self, buf, pos, at):
-        """Read an identity into the record at byte `at` of the table; returns the position after it."""
+    def read_identity(self, buf: bytes | bytearray, pos: int, at: int) -> int:
+        """Read an identity into the record at byte `at` of the table; returns where it ends."""
         ids = self.ids
         count = self._octets
         if self._tag == _BOTH:
@@ -208,8 +224,8 @@ class Decoder:
             pos = self.read_bump(buf, pos, at)
         return pos
 
-    def _clear_octets(self, at):
-        """An IPv4 address leaves the last twelve of sixteen octets unused: zero, so that records compare. Returns 12."""
+    def _clear_octets(self, at: int) -> int:
+        """Zero the twelve octets that an IPv4 address does not use: records must compare. 12."""
         at += 4
         end = at + 12
         while at < end:

@@ -1,8 +1,9 @@
 """The postcard 1.x codec: integers as LEB128 varints, low group first. Floor 2.
 
-    u16           7 bits per byte, the high bit set when more follow; at most 3 bytes, the third at most 0x03
-    u32, u64      the same; at most 5 and 10 bytes, the last permitted one at most 0x0f and 0x01
-    enum index    a u32
+    u16         7 bits per byte, the high bit set when more follow; at most 3 bytes, the third at
+                most 0x03
+    u32, u64    the same; at most 5 and 10 bytes, the last permitted one at most 0x0f and 0x01
+    enum index  a u32
 
 Longer forms than necessary are accepted, as in the reference. See codec.py for the rules.
 Source: docs/WIRE.md.
@@ -11,18 +12,24 @@ Source: docs/WIRE.md.
 from ._port import const
 from .codec import Codec
 
+_TYPING = const(0)
+if _TYPING:
+    from .broadcast import VersionedHandler
+    from .cursor import Cursor
+    from .members import Members
+
 _BOTH = const(2)
 
 
 class Postcard(Codec):
-    def __init__(self, members):
+    def __init__(self, members: "Members | VersionedHandler") -> None:
         Codec.__init__(self, members)
         bits = self.bump_width * 8
         self._bump_count_max = (bits + 6) // 7
         self._bump_last_max = (1 << bits % 7) - 1
 
-    def _skip_varint(self, cursor, count_max, last_max):
-        """Pass a varint of at most `count_max` bytes, the last permitted one at most `last_max`."""
+    def _skip_varint(self, cursor: "Cursor", count_max: int, last_max: int) -> None:
+        """Pass a varint of at most `count_max` bytes, the last possible one at most `last_max`."""
         buf = cursor.buf
         pos = cursor.pos
         while pos < cursor.end:
@@ -35,8 +42,8 @@ class Postcard(Codec):
                 return
         cursor.ok = False
 
-    def skip_identity(self, cursor):
-        """As in the base, but at once; anything unusual, and the packet's last bytes, are left to the base."""
+    def skip_identity(self, cursor: "Cursor") -> bool:
+        """As the base, but at once; anything unusual and a packet's last bytes are left to it."""
         buf = cursor.buf
         pos = cursor.pos
         # an IPv6 address is longer than any identity of an IPv4 table: it goes to the base too
@@ -69,13 +76,13 @@ class Postcard(Codec):
         cursor.pos = pos
         return native
 
-    def skip_u16(self, cursor):
+    def skip_u16(self, cursor: "Cursor") -> None:
         self._skip_varint(cursor, 3, 3)
 
-    def skip_bump(self, cursor):
+    def skip_bump(self, cursor: "Cursor") -> None:
         self._skip_varint(cursor, self._bump_count_max, self._bump_last_max)
 
-    def skip_index_long(self, cursor):
+    def skip_index_long(self, cursor: "Cursor") -> int:
         """Pass an index of two to five bytes; returns its value, or 128 for anything above 127."""
         pos = cursor.pos
         self._skip_varint(cursor, 5, 15)
@@ -83,7 +90,7 @@ class Postcard(Codec):
             self.read_index_long(cursor.buf, pos)
         return self.value
 
-    def read_index_long(self, buf, pos):
+    def read_index_long(self, buf: bytes | bytearray, pos: int) -> int:
         value = buf[pos] & 127
         while buf[pos] > 127:
             pos += 1
@@ -92,7 +99,7 @@ class Postcard(Codec):
         self.value = value
         return pos + 1
 
-    def read_u16(self, buf, pos):
+    def read_u16(self, buf: bytes | bytearray, pos: int) -> int:
         value = buf[pos]
         if value > 127:
             pos += 1
@@ -103,7 +110,7 @@ class Postcard(Codec):
         self.value = value
         return pos + 1
 
-    def read_bump(self, buf, pos, i):
+    def read_bump(self, buf: bytes | bytearray, pos: int, i: int) -> int:
         """Read into the big-endian bytes of the table that end at `i` (exclusive)."""
         stop = i - self.bump_width
         bits = value = 0
@@ -124,10 +131,10 @@ class Postcard(Codec):
             value = 0
         return pos
 
-    def u16_bytes(self, value):
+    def u16_bytes(self, value: int) -> int:
         return 1 if value < 128 else 2 if value < 16384 else 3
 
-    def bump_bytes(self, i):
+    def bump_bytes(self, i: int) -> int:
         """The length on the wire of the bump whose big-endian bytes end at `i` (exclusive)."""
         at = i - self.bump_width
         i -= 1
@@ -140,7 +147,7 @@ class Postcard(Codec):
             bits += 1
         return bits // 7
 
-    def write_u16(self, buf, pos, value):
+    def write_u16(self, buf: bytearray, pos: int, value: int) -> int:
         while value > 127:
             buf[pos] = value & 127 | 128
             pos += 1
@@ -148,7 +155,7 @@ class Postcard(Codec):
         buf[pos] = value
         return pos + 1
 
-    def write_bump(self, buf, pos, i):
+    def write_bump(self, buf: bytearray, pos: int, i: int) -> int:
         """Write the big-endian bytes of the table that end at `i` (exclusive)."""
         at = i - self.bump_width
         while at < i and not self.ids[at]:
