@@ -78,12 +78,12 @@ def test_apply_summary_behaviour():
 
 def test_the_row_that_was_meant_is_left_in_row():
     table = Table()
-    table.apply(1)
-    table.apply(2)
-    for address in (1, 2):
-        table.apply(address, 0, SUSPECT)
-        assert table.members.row == table.find(address)
-        assert table.members.row >= FIRST
+    for state in (ALIVE, SUSPECT):
+        for address in (1, 2):
+            assert table.apply(address, 0, state) & SUCCESS
+            row = table.members.row
+            assert row == table.find(address)
+            assert row >= FIRST
 
 
 # one address, several identities
@@ -172,6 +172,21 @@ def test_records_are_compared_whole_or_by_address():
         for neighbour in (SRC - 1, SRC + 1, GONE - 1, GONE + 1):
             members.ids[neighbour * width : (neighbour + 1) * width] = b"\xff" * width
         assert members.same_identity(SRC, GONE)
+
+
+def test_any_part_of_two_records_can_be_compared():
+    table = Table()
+    members = table.members
+    width = members.width
+    for row in (SRC, GONE):
+        members.ids[row * width : (row + 1) * width] = b"\x01\x02\x03\x04"
+    for different in range(width):
+        members.ids[GONE * width + different] ^= 255
+        for first in range(width + 1):
+            for end in range(first, width + 1):
+                expected = not first <= different < end
+                assert members.same(SRC, GONE, first, end) == expected, (different, first, end)
+        members.ids[GONE * width + different] ^= 255
 
 
 def test_copying_a_record_copies_the_identity_only():

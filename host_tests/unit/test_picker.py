@@ -141,6 +141,12 @@ def test_a_needle_in_a_haystack_is_found():
     assert sorted(chosen(table, picker, 7)) == [1, 2, 3, 4]
 
 
+def test_a_table_of_more_than_255_rows_is_chosen_from_whole():
+    table, picker = bench(300, 300)
+    assert sorted(chosen(table, picker, 300)) == list(range(1, 301))
+    assert sorted(one_round(table, picker, 300)) == list(range(1, 301))
+
+
 # round robin
 
 

@@ -121,13 +121,14 @@ def test_a_helper_that_renewed_its_identity_does_not_count():
 
 
 def test_the_helpers_of_one_cycle_are_none_of_the_next():
-    table, probe = bench()
-    probe.start(table.find(1))
-    probe.add_helper(table.find(2))
-    probe.start(table.find(3))
-    probe.receive_forwarded_ack(table.put(SRC, 2), 2)
-    assert not probe.acked
-    assert sum(table.members.marks) == 0
+    for helper in (1, 2, 3, 8):
+        table, probe = bench(8)
+        probe.start(table.find(4))
+        probe.add_helper(table.find(helper))
+        probe.start(table.find(5))
+        probe.receive_forwarded_ack(table.put(SRC, helper), 2)
+        assert not probe.acked
+        assert sum(table.members.marks) == 0
 
 
 def test_a_row_that_was_a_helpers_is_no_helper_for_its_next_owner():

@@ -188,7 +188,8 @@ def test_clear_unsets_everything_but_forget():
     timers = new_timers()
     for kind in SINGLES:
         timers.set(kind, 10, 100)
-    timers.set_row(TIMER_SUSPECT, FIRST + 4, 10, 100)
+    for row in range(FIRST, FIRST + 8):
+        timers.set_row(TIMER_SUSPECT, row, 10, 100)
     timers.set_row(TIMER_FORGET, FIRST + 4, 10, 300)
     timers.clear()
     assert sum(timers.members.suspects) == 0
