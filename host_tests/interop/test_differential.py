@@ -127,6 +127,27 @@ def test_incarnations_climb_to_the_last_one(reference):
     assert tally.seen["notify Rejoin"] == 1
 
 
+@pytest.mark.parametrize("codec", ["bincode", "postcard"])
+def test_feeds_of_every_size(reference, codec):
+    """How many members a Feed asks for is an estimate from the header; all sizes agree."""
+    members = [["10.0.0.%d:9#1" % n, 0, "Alive"] for n in range(1, 15)]
+    header = ["[2001:db8::1]:65535#65535", 0, "self", ["Announce"]]
+    feeds = 0
+    for size in range(30, 250):
+        new = dict(scripts.script(0)[0])
+        new.update(codec=codec, bump_width=16, identity="127.0.0.1:8000#1")
+        new["config"] = {"probe_period_ms": 1000, "probe_rtt_ms": 200, "max_packet_size": size}
+        script = [
+            new,
+            {"op": "apply_many", "updates": members, "do_broadcast": False},
+            {"op": "packet", "header": header, "updates": None, "items": []},
+        ]
+        tally = Tally()
+        attempt(reference, script, tally)
+        feeds += tally.seen["sent Feed"]
+    assert feeds >= 200
+
+
 def test_a_seed_always_makes_the_same_script():
     assert scripts.script(7) == scripts.script(7)
     assert scripts.script(7) != scripts.script(8)
