@@ -36,6 +36,7 @@ class Network:
         self.boards = []
         self.broadcasts = 0
         self.isolated = False
+        self.poll_ms = POLL_MS
         """Client isolation: boards do not reach each other."""
 
     def add(self, number, starts_ms=0, queue=4, seeds=(), broadcast=True, bump=1, **fields):
@@ -106,7 +107,8 @@ class Board(Runtime):
         """How long after its address it had its first peer."""
         record = parse(LAYOUT, "10.0.0.%d:36220" % number, bump)
         self.octets = record[:4]
-        config = Config.lan(32, send_bytes_max=512, **fields)
+        make = Config.wan if fields.pop("wan", False) else Config.lan
+        config = make(32, send_bytes_max=512, **fields)
         seed = network.rng.below(1 << 20)
         self.foca = Foca(record, config, self, layout=LAYOUT, seed=seed)
         seeds = [parse(LAYOUT, "10.0.0.%d:36220" % seed) for seed in seeds]
@@ -141,7 +143,7 @@ class Board(Runtime):
     def turn(self):
         network = self.network
         self.free_ms = network.now_ms + BUSY_MS
-        self.wakes_ms = network.now_ms + POLL_MS
+        self.wakes_ms = network.now_ms + network.poll_ms
         if not self.is_on:
             return
         now_ms = ticks_add(network.now_ms, 0)
@@ -153,7 +155,7 @@ class Board(Runtime):
         self.dropped += max(0, len(arrived) - self.queue_max)
         for _, data in arrived[: self.queue_max]:
             self.foca.handle_data(data, len(data), now_ms)
-        self.join.step(now_ms)
-        self.foca.tick(now_ms)
+        due_ms = max(BUSY_MS, min(self.join.step(now_ms), self.foca.tick(now_ms)))
+        self.wakes_ms = min(self.wakes_ms, network.now_ms + due_ms)
         if self.peer_after_ms < 0 and self.foca.num_members():
             self.peer_after_ms = network.now_ms - self.starts_ms
