@@ -1,9 +1,11 @@
-"""Events on their way to the application: a bounded ring of records. Floor 4.
+"""What the application is told: events in a bounded ring of records, and members. Floor 4.
 
 The machine reports an event in the middle of a call; here it is copied, without allocating, and
 read later at leisure. When the ring overflows the oldest goes, `missed` counts it, and the reader
 gets an event named "Resync" first: look at `Agent.members()` afresh.
 """
+
+import sys
 
 from ._port import const
 from .address import bump_of, text_of
@@ -109,3 +111,26 @@ async def sleep_ms(delay_ms: int) -> None:
         await asyncio.sleep_ms(delay_ms)
     else:
         await asyncio.sleep(delay_ms / 1000)
+
+
+class Member:
+    """One row of `Agent.members()`; `state`: "Alive", "Suspect" or "Down"."""
+
+    def __init__(self, address: str, bump: int, state: str, incarnation: int) -> None:
+        self.address = address
+        self.bump = bump
+        self.state = state
+        self.incarnation = incarnation
+
+    def __repr__(self) -> str:
+        return "%s#%d %s %d" % (self.address, self.bump, self.state, self.incarnation)
+
+
+def print_exception(error: Exception) -> None:
+    """Show an application's exception without stopping for it."""
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(error)
+    else:
+        import traceback
+
+        traceback.print_exception(error)
