@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.table import Table
 
-SINGLES = (0, 1, 3, 4, 6)
+SINGLES = (0, 1, 3, 4, 6, 7)
 COLUMNS = (TIMER_SUSPECT, TIMER_FORGET)
 SIX_DAYS = 518400000
 DELAYS = st.one_of(

@@ -5,6 +5,7 @@ from foca.members import FIRST
 from foca.timers import (
     TIMER_ANNOUNCE,
     TIMER_ANNOUNCE_DOWN,
+    TIMER_FEED,
     TIMER_FORGET,
     TIMER_GOSSIP,
     TIMER_INDIRECT_PROBE,
@@ -23,6 +24,7 @@ SINGLES = (
     TIMER_ANNOUNCE,
     TIMER_GOSSIP,
     TIMER_ANNOUNCE_DOWN,
+    TIMER_FEED,
 )
 STARTS = (1, 5000, WRAP // 2 - 700, WRAP - 700, WRAP - 1, 0)
 
@@ -109,7 +111,7 @@ def test_the_earliest_fires_first():
 def test_equal_deadlines_fire_in_the_references_order():
     for start in STARTS:
         timers = new_timers()
-        for kind in (6, 4, 3, 1, 0):
+        for kind in (7, 6, 4, 3, 1, 0):
             timers.set(kind, start, 1000)
         for row in (FIRST + 3, FIRST):
             timers.set_row(TIMER_FORGET, row, start, 1000)
@@ -124,6 +126,7 @@ def test_equal_deadlines_fire_in_the_references_order():
             (TIMER_FORGET, FIRST),
             (TIMER_FORGET, FIRST + 3),
             6,
+            7,
         ]
 
 
