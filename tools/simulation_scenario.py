@@ -296,6 +296,7 @@ class Play:
         )
         self.world.checks = self.checks
         self.is_calm = False
+        self.error: Exception | None = None
         seeds = min(2, scenario.count)
         self.seeds = [record_of(index + 1, 0) for index in range(seeds)]
         self._set_wires()
@@ -403,7 +404,7 @@ class Play:
         elif action.verb == "leave":
             node.leave()
             self.checks.died_us[node.index] = world.now_us
-            if action.span_us % 2:
+            if action.span_us % 2 or node.index < 2:  # the seeds come back
                 world.call(end_us, lambda: self.boot(node, self._clock_bump(node)))
         elif action.verb == "restart":
             self._off(node)

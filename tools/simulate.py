@@ -1,0 +1,289 @@
+"""Whole clusters in one process, on a virtual clock, from one seed: the very code of the boards.
+
+    python tools/simulate.py swarm                 300 seeds, each twice, a sample on MicroPython
+    python tools/simulate.py swarm --seeds 10000 --results FILE        as many; can be continued
+    python tools/simulate.py run 229               one seed, with what happens in it
+    python tools/simulate.py run 229 --trace       ... and who saw what when
+    python tools/simulate.py run 229 --shrink      find a shorter run that fails in the same way
+    python tools/simulate.py golden                the formulas of SWIM against simulated means
+    python tools/simulate.py size                  1,000 nodes for ten minutes: time and memory
+    python tools/simulate.py join --nodes 100      boot them all through one seed
+    python tools/simulate.py plot --out DIR        the pictures, as PNG and SVG (needs matplotlib)
+
+A seed draws a cluster of 3 to 14 nodes and switches whole kinds of trouble on or off: latencies,
+loss, duplicates, reordering, partitions (whole, one-way, partial), collections, blocked loops,
+kills, leaving, restarts with and without memory, power save, sleeping radios, receive queues of 1,
+4 or 6 datagrams, small ARP tables, clocks that drift and wrap, small packets, crowded tables.
+After half a minute all faults end, and the cluster has a bound, computed from its configuration,
+to agree and to become quiet. What must hold is listed in simulation_checks.py, what can happen in
+simulation_scenario.py, what a board is in simulation_world.py; those three run on MicroPython too.
+
+Every run is a function of its seed: played twice, or on another interpreter, it has the same
+digest. A failure prints the one command that replays it. `--without KIND,..` leaves kinds of
+trouble out, `--only KIND,..` takes just these, `--keep 0,3` only some of the actions, `--nodes`
+and `--seconds` make it smaller; `--shrink` tries all that for you.
+
+Exit status: 0 all is well, 1 a check failed, a digest differed or a mean was off, 2 wrong usage,
+3 something that is needed is missing (the message says what).
+"""
+
+import argparse
+import sys
+import time
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tools")]
+
+import simulation_measure  # noqa: E402
+import simulation_swarm  # noqa: E402
+from foca.config import Config  # noqa: E402
+from foca.runtime import EVENT_NAMES  # noqa: E402
+from simulation_checks import name_of  # noqa: E402
+from simulation_scenario import KINDS, Play  # noqa: E402
+from simulation_swarm import Case  # noqa: E402
+from simulation_world import SECOND, Node  # noqa: E402
+
+
+def _seeds(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("choose 1 or more")
+    return number
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(word for word in text.split(",") if word)
+    for kind in kinds:
+        if kind not in KINDS:
+            raise argparse.ArgumentTypeError(f"{kind!r} is none of: {' '.join(KINDS)}")
+    return kinds
+
+
+def _keep(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in text.split(",") if word not in ("", "none"))
+
+
+# ---- swarm
+
+
+def swarm(options: argparse.Namespace) -> int:
+    """The subcommand."""
+    seeds = range(options.first, options.first + options.seeds)
+    results = simulation_swarm.Results(options.results)
+    try:
+        done = simulation_swarm.swarm(seeds, results, options.budget)
+    finally:
+        results.close()
+    for seed, problem in done.failures:
+        print(f"FAILED {problem}\n  replay: {Case(seed).command()}")
+    if options.shrink and done.failures:
+        seed, problem = done.failures[0]
+        check = problem.partition(":")[0]
+        print(f"  shorter: {simulation_swarm.shrink(Case(seed), check).command()}")
+    known = f", {done.known} known" if done.known else ""
+    early = ", the budget is used up" if done.stopped_early else ""
+    print(
+        f"{done.played + done.known} seeds twice ({done.played} played{known}{early}), "
+        f"{len(done.failures)} failed; views equal after {done.worst_views_ms / 1000:.1f} s at "
+        f"most; {done.datagrams} datagrams, {done.seconds:.0f} s"
+    )
+    differing = _sample(options, results)
+    return 1 if done.failures or differing else 0
+
+
+def _sample(options: argparse.Namespace, results: simulation_swarm.Results) -> bool:
+    """Play some of the seeds on MicroPython; whether a digest differs."""
+    known = sorted(results.done)[:: max(1, len(results.done) // max(1, options.vm))][: options.vm]
+    if not known:
+        return False
+    digests = simulation_swarm.on_vm(known)
+    if digests is None:
+        print("no 32-bit MicroPython here: python tools/find_micropython.py --install")
+        return False
+    differing = [s for s in known if digests.get(s) != results.done[s]["digest"]]
+    for seed in differing:
+        print(
+            f"FAILED on the VM: seed {seed} has digest {digests.get(seed, 'none')}, "
+            f"{results.done[seed]['digest']} here\n"
+            f"  replay: MICROPYPATH=lib:tools .vm/mp32 {simulation_swarm.ON_VM} {seed}"
+        )
+    if not differing:
+        print(f"{len(known)} of them on the 32-bit MicroPython: the same digests")
+    return bool(differing)
+
+
+# ---- run
+
+
+def run(options: argparse.Namespace) -> int:
+    """The subcommand."""
+    case = Case(
+        options.seed,
+        options.nodes,
+        options.without,
+        options.only,
+        options.keep,
+        options.seconds,
+    )
+    scenario = case.scenario()
+    print(scenario.text())
+    player = Play(scenario)
+    if options.trace:
+        player.world.watch = _tracer(player)
+    outcome = player.run()
+    print(
+        f"ended at {outcome.end_us / SECOND:.1f} s: {outcome.datagrams} datagrams sent, "
+        f"{outcome.lost} lost, {outcome.overruns} found a full queue, {outcome.unresolved} no "
+        f"hardware address; {outcome.false_suspicions} false suspicions, {outcome.false_downs} "
+        f"false downs, {outcome.renewals} renewals"
+    )
+    if not outcome.check:
+        print(f"good: views equal {outcome.views_us / SECOND:.1f} s after the faults")
+        print(f"digest {outcome.digest}")
+        return 0
+    if outcome.check == "crash" and player.error is not None:
+        traceback.print_exception(player.error)
+    print(f"digest {outcome.digest}\nFAILED {outcome.problem}\n  replay: {case.command()}")
+    if options.shrink:
+        print("shrinking, two minutes at most")
+        shorter = simulation_swarm.shrink(case, outcome.check, say=lambda text: print("  " + text))
+        print(f"  shorter: {shorter.command()}")
+    return 1
+
+
+def _tracer(player: Play):  # type: ignore[no-untyped-def]
+    def watch(node: Node, event: int, row: int) -> None:
+        if event < len(EVENT_NAMES) - 2:
+            print(
+                f"{player.world.now_us / SECOND:9.3f} s  node {node.index:<3} "
+                f"{EVENT_NAMES[event]:12} {name_of(node.foca.identity_of(row))}"
+            )
+
+    return watch
+
+
+# ---- golden
+
+
+def golden(options: argparse.Namespace) -> int:
+    """The subcommand."""
+    rows = simulation_measure.golden(options.samples)
+    print(f"{'what':46} {'simulated':>10} {'formula':>10}  off by")
+    bad = 0
+    for row in rows:
+        is_off = abs(row.off()) > simulation_measure.TOLERANCE
+        bad += is_off
+        mark = "  OFF" if is_off else ""
+        print(f"{row.what:46} {row.simulated:10.4f} {row.formula:10.4f} {row.off():+7.1%}{mark}")
+    return 1 if bad else 0
+
+
+# ---- size
+
+
+def size(options: argparse.Namespace) -> int:
+    """The subcommand."""
+    count = options.nodes
+    config = Config.lan(count, members_max=count)
+    small_count = min(50, count)
+    small_config = Config.lan(count, members_max=count)
+    seconds = max(options.seconds, 10)
+    small = simulation_measure.size(small_count, min(seconds, 120), small_config)
+    large = simulation_measure.size(count, seconds, config, report=options.verbose)
+    ratio = large.per_node_second_us() / small.per_node_second_us()
+    for one in (small, large):
+        print(
+            f"{one.nodes} nodes, {one.seconds} s simulated: {one.wall:.1f} s "
+            f"(+ {one.preload:.1f} s to preload), {one.per_node_second_us():.0f} us per node and "
+            f"second, {one.events} events, {one.datagrams} datagrams, {one.memory_mb:.0f} MB"
+        )
+    print(f"cost per node and second: {ratio:.2f} times that of {small.nodes} nodes")
+    return 0
+
+
+def join(options: argparse.Namespace) -> int:
+    """The subcommand."""
+    count = options.nodes
+    done = simulation_measure.join(count, options.seconds, Config.lan(count, members_max=count))
+    if done.complete < 0:
+        print(f"{count} nodes: views not complete within {options.seconds} s")
+        return 1
+    print(
+        f"{count} nodes through one seed: all views complete after {done.complete:.1f} s, "
+        f"{done.datagrams} datagrams; {done.wall:.1f} s of this machine"
+    )
+    return 0
+
+
+def plot(options: argparse.Namespace) -> int:
+    """The subcommand."""
+    try:
+        import simulation_plot
+    except ImportError as error:
+        print(f"{error}: install it with  .venv/bin/pip install --editable '.[plot]'")
+        return 3
+    start = time.monotonic()
+    for path in simulation_plot.draw(options.out, options.picture, options.quick):
+        print(f"{path}  ({time.monotonic() - start:.0f} s)", flush=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    one = commands.add_parser("swarm", help="many seeds, each twice")
+    one.add_argument("--seeds", type=_seeds, default=300, help="how many (300)")
+    one.add_argument("--first", type=int, default=0, help="the first one (0)")
+    one.add_argument("--budget", type=float, default=0, help="stop after so many seconds")
+    one.add_argument("--results", type=Path, help="a file that keeps the results")
+    one.add_argument("--vm", type=int, default=5, help="how many on MicroPython too (5)")
+    one.add_argument("--shrink", action="store_true", help="make the first failure shorter")
+    one.set_defaults(work=swarm)
+
+    one = commands.add_parser("run", help="one seed")
+    one.add_argument("seed", type=int)
+    one.add_argument("--nodes", type=int, default=0, help="so many nodes")
+    one.add_argument("--without", type=_kinds, default=(), help="leave kinds of trouble out")
+    one.add_argument("--only", type=_kinds, default=(), help="exactly these kinds")
+    one.add_argument("--keep", type=_keep, help="only these actions, by number")
+    one.add_argument("--seconds", type=int, default=0, help="faults end after so long")
+    one.add_argument("--trace", action="store_true", help="every membership event")
+    one.add_argument("--shrink", action="store_true", help="make a failure shorter")
+    one.set_defaults(work=run)
+
+    one = commands.add_parser("golden", help="formulas against simulated means")
+    one.add_argument("--samples", type=_seeds, default=400, help="deaths for each mean (400)")
+    one.set_defaults(work=golden)
+
+    one = commands.add_parser("size", help="a large cluster: time and memory")
+    one.add_argument("--nodes", type=_seeds, default=1000)
+    one.add_argument("--seconds", type=_seeds, default=600)
+    one.add_argument("--verbose", action="store_true")
+    one.set_defaults(work=size)
+
+    one = commands.add_parser("join", help="boot a cluster through one seed")
+    one.add_argument("--nodes", type=_seeds, default=100)
+    one.add_argument("--seconds", type=_seeds, default=300)
+    one.set_defaults(work=join)
+
+    one = commands.add_parser("plot", help="the pictures")
+    one.add_argument("--out", type=Path, default=Path("."), help="a folder")
+    one.add_argument("--picture", action="append", default=[], help="only this one")
+    one.add_argument("--quick", action="store_true", help="small clusters, few samples")
+    one.set_defaults(work=plot)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; see the module's docstring."""
+    options = _parser().parse_args(argv)
+    return int(options.work(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,339 @@
+"""Numbers from simulated clusters, beside the formulas that predict them. CPython only.
+
+Clusters here begin as if they had run for long: every view is preloaded through `apply_many`, and
+the phases of the nodes are staggered over one period. No checks, no digests: many samples.
+
+    F1''  first Ping of a dead member   period * m / (m + 1)          m survivors, in their rounds
+    F7    first Suspect -> first Down   4 * max(1, log10 n) * period  the config's own number
+    F5    a probe of a live member      (1 - q^2) * (1 - q^4)^k       q = 1 - loss, k helpers
+          fails
+    F4    who knows an update           n / (1 + (n-1) e^-(2-1/n)t)   t in periods; a limit curve
+
+Source: SWIM (DSN 2002), sections 3 and 4, and Monte Carlo runs of the formulas themselves.
+"""
+
+import math
+import resource
+import time
+from typing import NamedTuple
+
+from foca.config import Config
+from foca.rng import Rng
+from foca.runtime import MEMBER_DOWN, PROBE_FAILED
+from simulation_world import SECOND, Node, World, record_of
+
+_SETTLED_US = SECOND  # by then every node has booted
+
+
+def codec_bytes(index: int, bump: int, state: int = 0) -> bytes:
+    """Node `index` as a member in postcard: what `apply_many` takes. bump: below 128."""
+    record = record_of(index + 1, bump)
+    return bytes([0]) + record[:4] + bytes([0xFC, 0x9A, 0x02, bump, 0, state])
+
+
+def steady(seed: int, count: int, config: Config, base_us: int = 1000) -> World:
+    """`count` nodes that know each other, with phases spread over one period; at 1 s."""
+    world = World(seed, count, with_digest=False)
+    world.wires.base_us = base_us
+    rng = Rng(seed * 8 + 5)
+    members = [codec_bytes(index, 1) for index in range(count)]
+    for node in world.nodes:
+        node.phase_us = rng.below(SECOND)
+        node.start_ms = rng.below(1 << 29)
+        world.call(rng.below(_SETTLED_US), lambda node=node: _boot(node, config, members))  # type: ignore[misc]
+    world.run(_SETTLED_US)
+    return world
+
+
+def _boot(node: Node, config: Config, members: list[bytes]) -> None:
+    others = members[: node.index] + members[node.index + 1 :]
+    node.boot(config, 1, [], b"".join(others))
+
+
+def plain(count: int, **fields: int) -> Config:
+    """`Config.lan` with nothing but probes: what the formulas are about."""
+    wanted: dict[str, int] = {
+        "periodic_announce_ms": 0,
+        "periodic_announce_to_down_ms": 0,
+        "periodic_gossip_ms": 0,
+        "members_max": count + 1,
+    }
+    wanted.update(fields)
+    return Config.lan(count, **wanted)
+
+
+class Detection(NamedTuple):
+    """One death: seconds from it to the first suspicion, the first and the last Down."""
+
+    survivors: int
+    first_suspect: float
+    first_down: float
+    last_down: float
+
+
+def detect(
+    seed: int, count: int, kills: int, config: Config, until_down: bool = True
+) -> list[Detection]:
+    """Kill `kills` of `count` nodes one after the other, and see when who notices.
+
+    until_down: wait until everybody knows it; without, only the first suspicion is measured.
+    """
+    world = steady(seed, count, config)
+    rng = Rng(seed * 8 + 6)
+    period_us = config.probe_period_ms * 1000
+    suspicion_us = config.suspect_to_down_after_ms * 1000
+    died: dict[bytes, int] = {}
+    suspects: dict[bytes, int] = {}
+    downs: dict[bytes, list[int]] = {}
+
+    def watch(node: Node, event: int, row: int) -> None:
+        record = node.foca.identity_of(row)
+        if record not in died:
+            return
+        if event == PROBE_FAILED:
+            suspects.setdefault(record, world.now_us)
+        elif event == MEMBER_DOWN:
+            downs.setdefault(record, []).append(world.now_us)
+
+    world.watch = watch
+    victims: list[tuple[bytes, int]] = []
+    for kill in range(kills):
+        # at any moment of anybody's round
+        world.run(world.now_us + rng.below(max(2, count // kills) * period_us))
+        node = world.nodes[(kill * 7 + rng.below(7)) % count]
+        if not node.is_up:
+            continue
+        node.kill()
+        record = record_of(node.index + 1, 1)
+        died[record] = world.now_us
+        victims.append((record, count - len(died)))
+        while record not in suspects:
+            world.run(world.now_us + period_us // 4)
+    if until_down:
+        world.run(world.now_us + suspicion_us + (count.bit_length() + 4) * period_us)
+    found = []
+    for record, survivors in victims:
+        at_us = died[record]
+        seen = downs.get(record, [0])
+        found.append(
+            Detection(
+                survivors,
+                (suspects[record] - at_us) / SECOND,
+                (seen[0] - at_us) / SECOND,
+                (seen[-1] - at_us) / SECOND,
+            )
+        )
+    return found
+
+
+def first_ping(survivors: int, period: float) -> float:
+    """F1'': the mean time until somebody pings a dead member."""
+    return period * survivors / (survivors + 1)
+
+
+def failing(loss: float, helpers: int) -> float:
+    """F5: how likely one probe of a live member fails."""
+    keep = 1 - loss
+    return float((1 - keep**2) * (1 - keep**4) ** helpers)
+
+
+def informed(count: int, periods: float) -> float:
+    """F4: how many know an update after so many periods."""
+    return count / (1 + (count - 1) * math.exp(-(2 - 1 / count) * periods))
+
+
+class Failures(NamedTuple):
+    """What loss does to a cluster where nobody dies."""
+
+    probes: int
+    failed: int
+    downs: int
+    member_seconds: float
+
+
+def lose(seed: int, count: int, loss: float, seconds: int, config: Config) -> Failures:
+    """Run a healthy cluster with `loss` for so long, and count what it gets wrong."""
+    world = steady(seed, count, config)
+    world.wires.loss = round(1000 * loss)
+    counts = {PROBE_FAILED: 0, MEMBER_DOWN: 0}
+    numbers = [node.foca.probe.number for node in world.nodes]
+
+    def watch(node: Node, event: int, row: int) -> None:
+        if event == PROBE_FAILED or (event == MEMBER_DOWN and node.in_tick):
+            counts[event] += 1
+
+    world.watch = watch
+    probes = 0
+    end_us = world.now_us + seconds * SECOND
+    while world.now_us < end_us:
+        world.run(min(end_us, world.now_us + 100 * SECOND))
+        for node in world.nodes:  # the probe's number wraps at 256
+            number = node.foca.probe.number
+            probes += (number - numbers[node.index]) % 256
+            numbers[node.index] = number
+    return Failures(probes, counts[PROBE_FAILED], counts[MEMBER_DOWN], count * seconds)
+
+
+def spread(seed: int, count: int, config: Config) -> list[float]:
+    """Tell one node that another one is Down; returns when each of the others knew, in periods."""
+    world = steady(seed, count, config)
+    rng = Rng(seed * 8 + 7)
+    world.run(world.now_us + rng.below(3 * SECOND))
+    start_us = world.now_us
+    period_us = config.probe_period_ms * 1000
+    victim = world.nodes[count - 1]
+    record = record_of(count, 1)
+    known: list[float] = []
+
+    def watch(node: Node, event: int, row: int) -> None:
+        if event == MEMBER_DOWN and node.foca.identity_of(row) == record:
+            known.append((world.now_us - start_us) / period_us)
+
+    world.watch = watch
+    victim.kill()
+    teller = world.nodes[rng.below(count - 1)]
+    data = codec_bytes(count - 1, 1, 2)
+    teller.foca.apply_many(data, len(data), True, teller.local_ms())
+    world.run(start_us + 20 * period_us)
+    return sorted(known)
+
+
+TOLERANCE = 0.05
+NEVER_MS = 6 * 86400 * 1000
+
+
+class Golden(NamedTuple):
+    """A simulated mean and the formula that predicts it."""
+
+    what: str
+    simulated: float
+    formula: float
+
+    def off(self) -> float:
+        """By which part the mean differs."""
+        return self.simulated / self.formula - 1
+
+
+def golden(samples: int) -> list[Golden]:
+    """F1'', F7 and F5, from `samples` deaths for each cluster size and 30 probes for each."""
+    rows = []
+    for count in (5, 8, 16):
+        seen = [
+            death
+            for seed in range(samples)
+            for death in detect(seed, count, 1, plain(count), until_down=False)
+        ]
+        rows.append(
+            Golden(
+                f"F1'' {count} nodes: s until the first suspicion",
+                sum([death.first_suspect for death in seen]) / len(seen),
+                sum([first_ping(death.survivors, 1) + 1 for death in seen]) / len(seen),
+            )
+        )
+    for count in (5, 16, 32):
+        seen = [d for seed in range(10) for d in detect(seed, count, 1, plain(count))]
+        rows.append(
+            Golden(
+                f"F7 {count} nodes: s from suspicion to down",
+                sum([death.first_down - death.first_suspect for death in seen]) / len(seen),
+                4 * max(1, math.log10(count)),
+            )
+        )
+    for loss, helpers in ((0.1, 1), (0.2, 1), (0.2, 3), (0.3, 3)):
+        config = plain(12, num_indirect_probes=helpers, suspect_to_down_after_ms=NEVER_MS)
+        # rare failures need more probes for the same precision
+        rare = max(1, round(0.2 / failing(loss, helpers)))
+        lost = lose(1, 12, loss, 30 * samples // 12 * rare, config)
+        rows.append(
+            Golden(
+                f"F5 {loss:.0%} loss, {helpers} helpers: a probe fails",
+                lost.failed / lost.probes,
+                failing(loss, helpers),
+            )
+        )
+    return rows
+
+
+class Traffic(NamedTuple):
+    """Per node and second, when nothing happens."""
+
+    datagrams: float
+    payload_bytes: float
+
+    def on_the_wire(self) -> float:
+        """With the headers of IPv4 and UDP."""
+        return self.payload_bytes + 28 * self.datagrams
+
+
+def idle(seed: int, count: int, seconds: int, config: Config) -> Traffic:
+    """What an idle cluster sends."""
+    world = steady(seed, count, config)
+    world.run(world.now_us + 5 * SECOND)
+    datagrams = sum([node.datagrams for node in world.nodes])
+    sent = sum([node.bytes for node in world.nodes])
+    world.run(world.now_us + seconds * SECOND)
+    datagrams = sum([node.datagrams for node in world.nodes]) - datagrams
+    sent = sum([node.bytes for node in world.nodes]) - sent
+    return Traffic(datagrams / count / seconds, sent / count / seconds)
+
+
+class Size(NamedTuple):
+    """What a run costs this machine."""
+
+    nodes: int
+    seconds: int
+    preload: float
+    wall: float
+    events: int
+    datagrams: int
+    memory_mb: float
+
+    def per_node_second_us(self) -> float:
+        """Microseconds of one core for a node's second, without the preloading."""
+        return self.wall / self.nodes / self.seconds * 1e6
+
+
+def size(count: int, seconds: int, config: Config, report: bool = False) -> Size:
+    """Run `count` preloaded nodes for so many simulated seconds and measure it."""
+    start = time.perf_counter()
+    world = steady(1, count, config)
+    preload = time.perf_counter() - start
+    events = world.events
+    start = time.perf_counter()
+    for second in range(seconds):
+        world.run(world.now_us + SECOND)
+        if report and second % 10 == 9:
+            wall = time.perf_counter() - start
+            print(f"  {second + 1:4} s simulated, {wall:6.1f} s", flush=True)
+    wall = time.perf_counter() - start
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sent = sum([node.datagrams for node in world.nodes])
+    return Size(count, seconds, preload, wall, world.events - events, sent, memory)
+
+
+class Joined(NamedTuple):
+    """A whole cluster that starts with one seed."""
+
+    nodes: int
+    complete: float
+    wall: float
+    datagrams: int
+
+
+def join(count: int, limit_seconds: int, config: Config) -> Joined:
+    """Boot `count` nodes within a second that know only node 0, until every view is complete."""
+    world = World(2, count, with_digest=False)
+    rng = Rng(9)
+    seeds = [record_of(1, 0)]
+    for node in world.nodes:
+        node.phase_us = rng.below(SECOND)
+        world.call(rng.below(SECOND), lambda node=node: node.boot(config, 1, seeds))  # type: ignore[misc]
+    start = time.perf_counter()
+    complete = -1.0
+    while world.now_us < limit_seconds * SECOND:
+        world.run(world.now_us + SECOND // 2)
+        if all([node.is_up and node.foca.num_members() == count - 1 for node in world.nodes]):
+            complete = world.now_us / SECOND
+            break
+    sent = sum([node.datagrams for node in world.nodes])
+    return Joined(count, complete, time.perf_counter() - start, sent)
