@@ -75,7 +75,10 @@ def library_files(form: str) -> list[Wanted]:
         return [Wanted(f"/lib/foca/{path.name}", path.read_bytes()) for path in sources]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each is a process of its own
         outputs = pool.map(lambda path: compiled(path, f"foca/{path.name}", 3), sources)
-        return [Wanted(f"/lib/foca/{path.stem}.mpy", data) for path, data in zip(sources, outputs)]
+        return [
+            Wanted(f"/lib/foca/{path.stem}.mpy", data)
+            for path, data in zip(sources, outputs, strict=True)
+        ]
 
 
 def firmware_files(form: str) -> list[Wanted]:

@@ -250,7 +250,7 @@ class Board:
         """Stop what runs, wait at the raw REPL."""
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it has read
-                self.transport.enter_raw_repl(soft_reset=soft_reset)
+                self.transport.enter_raw_repl(soft_reset, timeout_overall=ANSWER_S)
         except OSError:
             raise self.lost("reach the REPL") from None
         except TransportError:
@@ -291,6 +291,11 @@ class Board:
                 rest = b""
             elif not data:
                 yield None
+
+    def type(self, text: bytes) -> None:
+        """Send this to the program that runs on the board."""
+        with contextlib.suppress(OSError):  # if the port is away, `lines` waits for it
+            self.transport.serial.write(text)
 
     def reopen(self) -> None:
         """Wait until the port is there again and open it."""

@@ -1,106 +1,83 @@
-"""The settings.py of a board: read without running it, checked, and given another network.
+"""The settings.py of a board: checked as the board checks it, and given another network.
 
-    settings = Settings(text, "settings.py")
-    settings.check(example)                    BoardError with the line of the first mistake
-    settings.replaced("WIFI_SSID", "home")     the same text, comments included, one value changed
+    check(text, "settings.py")                   BoardError with the line of the first mistake
+    with_value(text, "SSID", "home")             the same text with one line changed
+    make_settings(...)                           what one board is to get
 
-Used by deploy.py; not a command. The network's name and its password are the two assignments whose
-names end in SSID and PASSWORD. What may be set at all, and with which type, is what
-firmware/settings_example.py sets. A password is never printed and never written to this machine.
+Used by deploy.py; not a command. What a settings.py may hold is decided by firmware/options.py
+alone: the desktop loads the board's own reader. A password is never printed and never written to
+this machine.
 """
 
 import ast
-import contextlib
-import difflib
 import getpass
+import importlib.util
 import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from board_link import SETTINGS, BoardError
 
+ROOT = Path(__file__).resolve().parent.parent
+OPTIONS = ROOT / "firmware" / "options.py"
 EXAMPLE = "settings_example.py"
 PASSWORD_VARIABLE = "FOCA_WIFI_PASSWORD"
+PASSWORD_CHARACTERS = "8 to 63 characters (64 hexadecimal digits: a key; none: an open network)"
 
 
-class Settings:
-    """A settings.py: assignments, read without running them."""
+def _options() -> Any:
+    """The module of the firmware that reads settings; it imports foca for addresses."""
+    if str(ROOT / "lib") not in sys.path:
+        sys.path.append(str(ROOT / "lib"))
+    spec = importlib.util.spec_from_file_location("firmware_options", OPTIONS)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-    def __init__(self, text: str, name: str) -> None:
-        self.text = text
-        self.name = name
-        self.values: dict[str, tuple[ast.expr, int]] = {}
-        try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None) or 1
-            reason = getattr(error, "msg", None) or str(error)
-            raise BoardError(SETTINGS, f"{name}, line {line}: {reason}") from None
-        for statement in tree.body:
-            if isinstance(statement, ast.Assign):
-                for target in statement.targets:
-                    if isinstance(target, ast.Name):
-                        self.values[target.id] = (statement.value, statement.lineno)
 
-    def find(self, ending: str) -> str:
-        """The name that ends so in capitals, as SSID and PASSWORD do; "" if there is none."""
-        for name in self.values:
-            if name.upper().endswith(ending):
-                return name
-        return ""
+def check(text: str, name: str) -> Any:
+    """The board's own `Settings` of this text; `name` is what the complaint calls it."""
+    options = _options()
+    try:
+        return options.parse(text)
+    except options.SettingsError as error:
+        reason = str(error).replace("settings.py", name, 1)
+        raise BoardError(SETTINGS, f"{reason}; {EXAMPLE} shows every setting") from None
 
-    def literal(self, name: str) -> object:
-        """The value; None when there is none, or when it must be computed."""
-        if name in self.values:
-            with contextlib.suppress(ValueError):
-                value: object = ast.literal_eval(self.values[name][0])
-                return value
-        return None
 
-    def replaced(self, name: str, value: str) -> "Settings":
-        """The same text with another value behind `name`; comments stay."""
-        node, _ = self.values[name]
-        assert node.end_lineno is not None and node.end_col_offset is not None
-        lines = self.text.encode().split(b"\n")
-        tail = lines[node.end_lineno - 1][node.end_col_offset :]
-        head = lines[node.lineno - 1][: node.col_offset]
-        lines[node.lineno - 1 : node.end_lineno] = [head + repr(value).encode() + tail]
-        return Settings(b"\n".join(lines).decode(), self.name)
+def quoted(value: str) -> str:
+    """As the board reads a text: a backslash only before a quote or a backslash."""
+    if not value.isprintable():
+        raise BoardError(SETTINGS, "a network's name and password cannot hold control characters")
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
-    def check(self, example: "Settings") -> None:
-        """BoardError for the first mistake: a name nobody reads, a value of another type."""
-        for name, (_, line) in self.values.items():
-            where = f"{self.name}, line {line}"
-            if name.startswith("_"):
-                continue
-            if name not in example.values:
-                near = difflib.get_close_matches(name, example.values, 1)
-                hint = f"did you mean {near[0]}?" if near else f"{EXAMPLE} lists all names"
-                raise BoardError(SETTINGS, f"{where}: nothing reads {name}: {hint}")
-            value, model = self.literal(name), example.literal(name)
-            if None not in (value, model) and type(value) is not type(model):
-                kind = type(model).__name__
-                raise BoardError(SETTINGS, f"{where}: {name} must be {kind}, like {model!r}")
-        ssid, password = (self.literal(self.find(word)) for word in ("SSID", "PASSWORD"))
-        if isinstance(ssid, str) and not 1 <= len(ssid.encode()) <= 32:
-            raise BoardError(
-                SETTINGS, f"{self.name}: a network's name has 1 to 32 bytes: say --ssid NAME"
-            )
-        check_password(password if isinstance(password, str) else "")
+
+def with_value(text: str, name: str, value: str) -> str:
+    """`text` with `name` set to `value`: its line changed (a comment behind stays), or added."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        match = re.match(rf"\s*{name}\s*=\s*", line)
+        if match:
+            behind = line[match.end() :].encode()
+            node = ast.parse(behind, mode="eval").body
+            rest = behind[node.end_col_offset :].decode()
+            lines[number] = line[: match.end()] + quoted(value) + rest
+            return "\n".join(lines)
+    return f"{name} = {quoted(value)}\n" + text
 
 
 def check_password(password: str) -> None:
-    """WPA: 8 to 63 characters, or 64 hexadecimal digits; none for an open network."""
+    """WPA: 8 to 63 characters, or a key of 64 hexadecimal digits; none for an open network."""
     is_key = re.fullmatch(r"[0-9A-Fa-f]{64}", password)
     if password and not is_key and not 8 <= len(password.encode()) <= 63:
-        raise BoardError(
-            SETTINGS, "a WiFi password has 8 to 63 characters (none: an open network): try again"
-        )
+        raise BoardError(SETTINGS, f"a WiFi password has {PASSWORD_CHARACTERS}: try again")
 
 
 def ask_password(ssid: str) -> str | None:
-    """From the environment, or from the person; None when the board may keep the one it has."""
+    """From the environment, or from the person; None: as on the board, if it has one."""
     password = os.environ.get(PASSWORD_VARIABLE)
     if password is None:
         if not sys.stdin.isatty():
@@ -113,43 +90,43 @@ def ask_password(ssid: str) -> str | None:
 
 
 def make_settings(
-    example_text: str,
-    board_text: str | None,
+    example: str,
+    on_board: str | None,
     file: Path | None,
     ssid: str | None,
     password: str | None,
-) -> Settings:
-    """The settings.py for one board: from `file`, else from the board's own, else the example.
+) -> str:
+    """The text for one board: from `file`, else from the board's own, else from the example.
 
-    password: None keeps the one that the board has for this network; where it has none, there
-    must be somebody who has just been asked (ask_password).
+    password: None keeps the one that is there for this network; where there is none, somebody must
+    have been asked (ask_password), and then the network is an open one.
     """
-    example = Settings(example_text, EXAMPLE)
+    name = "settings.py on the board"
     if file:
+        name = str(file)
         try:
-            settings = Settings(file.read_text(), str(file))
+            text = file.read_text()
         except (OSError, UnicodeDecodeError) as error:
-            raise BoardError(SETTINGS, f"{file}: {error}") from None
-    elif board_text is not None:
-        settings = Settings(board_text, "settings.py on the board")
+            raise BoardError(SETTINGS, f"{file}: cannot be read: {error}") from None
+    elif on_board is not None:
+        text = on_board
     elif ssid is not None:
-        settings = example
+        text = example
     else:
         raise BoardError(
             SETTINGS, "the board has no settings.py yet: say --ssid NAME or --settings FILE"
         )
-    if ssid is not None:
-        for word in ("SSID", "PASSWORD"):
-            if not settings.find(word):
-                raise BoardError(SETTINGS, f"{settings.name} sets no ...{word}: see {EXAMPLE}")
-        known = settings.literal(settings.find("SSID")) == ssid and settings is not example
-        if password is None and not known and not sys.stdin.isatty():
-            raise BoardError(
-                SETTINGS,
-                f"no password for {ssid}: set {PASSWORD_VARIABLE} (empty: an open network)",
-            )
-        settings = settings.replaced(settings.find("SSID"), ssid)
-        if password is not None or not known:
-            settings = settings.replaced(settings.find("PASSWORD"), password or "")
-    settings.check(example)
-    return settings
+    before = check(text, name)
+    if ssid is None:
+        return text
+    is_known = text is not example and before.SSID == ssid
+    if password is None and not is_known and not sys.stdin.isatty():
+        raise BoardError(
+            SETTINGS,
+            f"no password for {ssid}: set {PASSWORD_VARIABLE} (empty: an open network)",
+        )
+    text = with_value(text, "SSID", ssid)
+    if password is not None or not is_known:
+        text = with_value(text, "PASSWORD", password or "")
+    check(text, "settings.py")
+    return text

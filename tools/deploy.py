@@ -90,13 +90,20 @@ MPY_VERSION = 6
 # WCH and FTDI (the UART bridges of ESP32 boards).
 VENDORS = {"rp2": {0x2E8A}, "esp32": {0x303A, 0x10C4, 0x1A86, 0x0403}}
 
+FORMS = {
+    "mpy": "compiled files (the default)",
+    "source": "source files",
+    "frozen": "the library is in the image",
+}
 HELD = "/main.py.held"
 KEPT = "/main_before_foca.py"
 
-# What the log says; host_tests/host/test_deploy.py compares with the firmware.
-ADDRESS_LINE = re.compile(r"\baddress (\d+\.\d+\.\d+\.\d+(?::\d+)?)")
-PEER_LINE = re.compile(r"\b(?:MemberUp|up:?) (\d+\.\d+\.\d+\.\d+(?::\d+)?)")
-SAFE_MODE_LINE = re.compile(r"safe mode")
+# What the log says, by itself or when asked; the test reads firmware/ for these words.
+ADDRESS_LINE = re.compile(r"\baddress ((?!0\.0\.0\.0)\d+\.\d+\.\d+\.\d+:\d+)")
+PEER_LINE = re.compile(r"\bMemberUp (\d+\.\d+\.\d+\.\d+:\d+)|(\S+)#\d+ Alive")
+TROUBLE_LINE = re.compile(r"foca: (safe mode|crashed): ")
+ASK_AFTER_S = 4.0
+ASK = b"stats\rmembers\r"  # commands of firmware/console.py
 
 
 def say(line: str) -> None:
@@ -262,7 +269,7 @@ def settings_file(board: Board, job: Job, found: dict[str, Found]) -> Wanted:
     if "/settings.py" in found and not job.settings_file:
         text = board.read("/settings.py").decode(errors="replace")
     settings = make_settings(example, text, job.settings_file, job.ssid, job.password)
-    return Wanted("/settings.py", settings.text.encode())
+    return Wanted("/settings.py", settings.encode())
 
 
 def check_room(board: Board, plan: Plan, found: dict[str, Found]) -> None:
@@ -322,37 +329,48 @@ class Follower:
         self.wants_peer = wants_peer
         self.address = ""
         self.peer = ""
-        self.said_safe_mode = False
+        self.trouble = ""
         self.lines = board.lines(quiet_s=0.2)
+        self.heard_s = time.monotonic()
 
     @property
     def is_done(self) -> bool:
         return bool(self.address and (self.peer or not self.wants_peer))
 
     def step(self) -> None:
-        """Take one line, or a short silence."""
+        """Take one line, or a short silence; a board that is silent is asked.
+
+        What it said while its port was away, which a native USB port is during a reset, is lost.
+        """
         line = next(self.lines)
+        now_s = time.monotonic()
+        if line is None and now_s - self.heard_s > ASK_AFTER_S:
+            self.heard_s = now_s
+            self.board.type(ASK)
         if not line:
             return
+        self.heard_s = now_s
         say(f"{self.board.port}: | {line}")
         address = ADDRESS_LINE.search(line)
         peer = PEER_LINE.search(line)
         if address and not self.address:
             self.address = address[1]
         elif peer and self.address and not self.peer:
-            self.peer = peer[1]
-        self.said_safe_mode = self.said_safe_mode or bool(SAFE_MODE_LINE.search(line))
+            self.peer = peer[1] or peer[2]
+        trouble = TROUBLE_LINE.search(line)
+        if trouble:
+            self.trouble = trouble[1]
 
     def verdict(self) -> BoardError | None:
         """None when all is well."""
         port = self.board.port
         if self.is_done:
             return None
-        if self.said_safe_mode:
+        if self.trouble:
             return BoardError(
                 NO_ADDRESS,
-                f"{port}: the board is in safe mode, the lines above say why: mend that (a mistake"
-                " in settings.py: --settings FILE or --ssid NAME), then run this again",
+                f"{port}: the board says {self.trouble}, the lines above say why: mend that (a"
+                " mistake in settings.py: --settings FILE or --ssid NAME), then run this again",
             )
         if not self.address:
             return BoardError(
@@ -412,9 +430,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--ssid", help="the WiFi network's name")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="a settings.py to install")
     form = parser.add_mutually_exclusive_group()
-    for name in ("mpy", "source", "frozen"):
+    for name, help_text in FORMS.items():
         form.add_argument(
-            f"--{name}", dest="form", action="store_const", const=name, help=argparse.SUPPRESS
+            f"--{name}", dest="form", action="store_const", const=name, help=help_text
         )
     parser.set_defaults(form="mpy")
     parser.add_argument("--dry-run", action="store_true", help="show what would change")

@@ -32,7 +32,8 @@ TAKEN_S = 5.0
 
 
 class BoardOnCable:
-    """One board. Public to read: `port`, `flash`, `resets`, `log` (all bytes the board sent)."""
+    """One board. Public to read: `port`, `flash`; `resets`, a letter each as raw_repl.py reports
+    them; `log`, all bytes that the board sent; `received`, how many bytes the host sent."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class BoardOnCable:
         machine="Raspberry Pi Pico W with RP2040",
         build="RPI_PICO_W",
         blocks=212,
+        has_wifi=True,
         has_native_usb=False,
     ):
         """argv: how to start MicroPython. has_native_usb: the port goes away during a hard reset,
@@ -54,6 +56,7 @@ class BoardOnCable:
         self.has_native_usb = has_native_usb
         self.resets = ""
         self.log = bytearray()
+        self.received = 0
         self._argv = argv
         self._spec = {
             "flash": str(self.flash),
@@ -62,6 +65,7 @@ class BoardOnCable:
             "version": version,
             "machine": machine,
             "build": build,
+            "has_wifi": has_wifi,
         }
         self._cut_after = None
         self._process = None
@@ -75,7 +79,7 @@ class BoardOnCable:
         return self
 
     def __exit__(self, *_):
-        self.pull()
+        self.unplug()
         os.close(self._stop_read)
         os.close(self._stop_write)
 
@@ -86,7 +90,7 @@ class BoardOnCable:
         self._thread = threading.Thread(target=self._relay, daemon=True)
         self._thread.start()
 
-    def pull(self):
+    def unplug(self):
         """Pull the cable, or clean up after it was pulled."""
         if self._thread:
             os.write(self._stop_write, b"x")
@@ -121,6 +125,8 @@ class BoardOnCable:
     def _open_terminal(self):
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self._unsent = b""
         link = Path(self.port)
         link.unlink(missing_ok=True)
         link.symlink_to(os.ttyname(self._slave))
@@ -166,18 +172,22 @@ class BoardOnCable:
     def _turn(self):
         """Pass on what has come; False at the end."""
         output = self._process.stdout.fileno()
-        waiting = [self._stop_read, output, self._status]
+        waiting = [self._stop_read, self._status]
+        if not self._unsent:  # else the board waits until the host has read
+            waiting.append(output)
         if self._is_up:
             waiting.append(self._master)
-        ready = select.select(waiting, [], [])[0]
+        full = [self._master] if self._unsent else []
+        ready, writable, _ = select.select(waiting, full, [])
         if self._stop_read in ready:
             return False
-        if output in ready:
-            data = os.read(output, 4096)
-            if not data:
+        if writable:
+            self._unsent = self._unsent[os.write(self._master, self._unsent) :]
+        elif output in ready:
+            self._unsent = os.read(output, 4096)
+            if not self._unsent:
                 return self._start_again()
-            self.log += data
-            os.write(self._master, data)
+            self.log += self._unsent
         elif self._status in ready:
             self._is_up = self._is_up or b"U" in self._peek_status()
         elif self._master in ready:
@@ -210,6 +220,7 @@ class BoardOnCable:
         if self._cut_after is not None:
             data = data[: self._cut_after]
             self._cut_after -= len(data)
+        self.received += len(data)
         *parts, last = data.split(CTRL_C)
         for part in parts:
             self._send(part)

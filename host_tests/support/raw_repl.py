@@ -11,6 +11,7 @@ reset out of the raw REPL, else "friendly". SPEC is a dict as repr:
     blocks    its size in blocks of 4,096 bytes
     platform, version, machine, build
               what sys says about the board
+    has_wifi  whether there is a module network
 
 The protocol: Ctrl-A enters the raw REPL, Ctrl-B leaves it; Ctrl-D runs what was typed, and resets
 softly when nothing was; Ctrl-E A Ctrl-A pastes with flow control. What ran answers with its output
@@ -124,7 +125,8 @@ class Board:
                 setattr(fake_machine, name, getattr(machine, name))
         sys.modules["sys"] = fake_sys
         sys.modules["machine"] = fake_machine
-        sys.modules["network"] = Namespace()
+        if spec["has_wifi"]:
+            sys.modules["network"] = Namespace()
 
     def die(self, kind):
         """A reset: nothing runs after it, no `finally` either."""
