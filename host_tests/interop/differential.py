@@ -100,6 +100,8 @@ class Run:
         self.probed = ["%s#1" % scripts.PEERS[0], 0]
         self.helper = self.probed[0]
         self.forgotten: set[str] = set()
+        self.alone = False
+        self.overlapping: set[int] = set()
         self.trace: Callable[[Json, Json, Json], None] | None = None
 
     def run(self, script: list[Json]) -> None:
@@ -121,6 +123,9 @@ class Run:
         elif step["op"] == "advance":
             self.resolved.append(step)
             self.advance(self.state["now_ms"] + step["ms"])
+        elif step.get("repeat"):
+            for _ in range(step["repeat"]):
+                self.one({name: step[name] for name in step if name != "repeat"})
         else:
             step = self.resolve(step)
             self.resolved.append(step)
@@ -215,7 +220,9 @@ class Run:
         step = {"op": "fire", "timer_id": theirs[0]}
         crate = self.reference.step(step)
         if mine is None:
+            self.alone = True
             self.compare(step, crate, self.ours.result("Ok"))
+            self.alone = False
         else:
             self.compare(step, crate, self.tried(lambda: self.ours.fire(mine, crate)))
 
@@ -238,6 +245,7 @@ class Run:
                 raise DisagreementError(self.index, what, theirs[what], ours[what])
         self.state = crate["state"]
         self.compare_timers()
+        self.note_overlapping()
         if crate.get("timer", [0, 0, [""]])[2][0] == "RemoveDown":
             self.forgotten.add(crate["timer"][2][1])
         for event in crate["events"]:
@@ -247,6 +255,16 @@ class Run:
                     self.probed = [event["send"]["to"], message[1]]
                 elif message[0] == "PingReq":
                     self.helper = event["send"]["to"]
+
+    def note_overlapping(self) -> None:
+        """Remember the crate's suspicion timers of which a member has more than one."""
+        pending: dict[str, list[int]] = {}
+        for identifier, _, timer in self.state["timers"]:
+            if timer[0] == "ChangeSuspectToDown":
+                pending.setdefault(timer[1], []).append(identifier)
+        for identifiers in pending.values():
+            if len(identifiers) > 1:
+                self.overlapping.update(identifiers)
 
     def compare_timers(self) -> None:
         """Each of our deadlines must be one of the crate's, which also keeps outdated ones."""
@@ -374,6 +392,9 @@ def smaller(script: list[Json]) -> list[list[Json]]:
             candidates.append(script[:start] + script[start + size :])
         size //= 2
     for index, step in enumerate(script):
+        for fewer in {step.get("repeat", 0) // 2, step.get("repeat", 0) - 1} - {0, -1}:
+            lighter = {**step, "repeat": fewer}
+            candidates.append(script[:index] + [lighter] + script[index + 1 :])
         for name in ("updates", "items"):
             for at in range(len(step.get(name) or ())):
                 lighter = copy.deepcopy(step)

@@ -1,7 +1,8 @@
 """What the crate and our strict core may disagree on. Each mask is a row of docs/DIFFERENCES.md.
 
 A mask looks at one compared step: `mask(run, step, crate, theirs, ours)`, where `theirs` and
-`ours` hold what must agree, and `crate` is the whole result. It returns "" when it has nothing to
+`ours` hold what must agree, and `crate` is the whole result; `run.alone` tells that the crate
+fired a timer that ours does not have. It returns "" when it has nothing to
 say, "used" after it has made the two equal where they may differ, or "ends" when from now on the
 two states are apart, so that the rest of the script tells nothing. How often each was used is
 counted and printed.
@@ -51,7 +52,9 @@ def one_suspicion_per_member(run: Any, step: Json, crate: Json, theirs: Json, ou
     The later ones change nothing any more; they send a TurnUndead once again.
     """
     identity = late_suspicion(crate, theirs)
-    if not identity or ours["events"] or all(identity != m[0] for m in theirs["members"]):
+    if not identity or not run.alone or crate["timer"][0] not in run.overlapping:
+        return ""
+    if all(identity != member[0] for member in theirs["members"]):
         return ""
     theirs["events"] = []
     return "used"
@@ -65,7 +68,7 @@ def suspicion_of_a_former_identity(
     down; ours drops the deadline with the identity.
     """
     identity = late_suspicion(crate, theirs)
-    if not identity or ours["events"]:
+    if not identity or not run.alone:
         return ""
     known = [m[0] for m in theirs["members"] if address(m[0]) == address(identity)]
     if not known or known == [identity]:
@@ -82,7 +85,7 @@ def suspicion_of_a_forgotten_member(
     takes it down; ours starts afresh.
     """
     timer = crate.get("timer", [0, 0, [""]])[2]
-    if timer[0] != "ChangeSuspectToDown" or ours["events"] or theirs == ours:
+    if timer[0] != "ChangeSuspectToDown" or not run.alone or theirs == ours:
         return ""
     return "ends" if timer[1] in run.forgotten else ""
 
@@ -126,22 +129,6 @@ def helper_renamed_by_its_own_answer(
             after = [member[0] for member in theirs["members"]]
             if message[0] == "ForwardedAck" and src in before and src not in after:
                 return "ends"
-    return ""
-
-
-@row("room-of-a-feed")
-def room_of_a_feed(run: Any, step: Json, crate: Json, theirs: Json, ours: Json) -> str:
-    """A member did not fit into a Feed: the crate has lost the room for custom items, ours adds
-    them.
-    """
-    if len(theirs["events"]) != len(ours["events"]):
-        return ""
-    feeds = [event["send"] for event in crate["events"] if "send" in event]
-    feeds = [send for send in feeds if send["header"][3] == ["Feed"] and not send["items"]]
-    for mine in ours["events"]:
-        for send in feeds:
-            if mine[:2] == ["send", send["to"]] and mine[2] != send["hex"]:
-                return "ends" if mine[2].startswith(send["hex"]) else ""
     return ""
 
 

@@ -24,6 +24,7 @@ PEERS = (
     "10.0.0.8:251",
     "10.0.0.9:128",
 )
+EVERYBODY = ("255.255.255.255:8000", "127.255.255.255:8000", "0.0.0.0:8000")
 STATES = ("Alive", "Suspect", "Down")
 NUMBERED = ("Ping", "Ack", "PingReq", "IndirectPing", "IndirectAck", "ForwardedAck")
 WITH_THIRD = ("PingReq", "IndirectPing", "IndirectAck", "ForwardedAck")
@@ -54,7 +55,9 @@ class _Maker:
             self.most_at_once = 30
         self.versioned = random.random() < 0.6
         self.renew = random.random() < 0.75
-        self.packet_sizes = random.choice(((1400,),) * 6 + ((90, 120, 200), (30, 45, 60)))
+        self.packet_sizes = random.choice(
+            ((1400,),) * 6 + ((90, 120, 200), (30, 45, 60), (25, 35))
+        )
         self.config = self.first_config()
 
     def make(self, length: int) -> list[Json]:
@@ -210,6 +213,8 @@ class _Maker:
             dst = self.peer()
         elif draw > 0.94:
             dst = "%s#%d" % (NODE, self.bump())
+        elif draw > 0.93:
+            dst = "%s#%d" % (self.random.choice(EVERYBODY), self.bump())
         updates = None if bare or message[0] == "Broadcast" else self.members(4)
         step: Json = {
             "op": "packet",
@@ -219,6 +224,8 @@ class _Maker:
         }
         if self.random.random() < 0.03:
             step["damage"] = self.damage()
+        if self.random.random() < 0.02:
+            step["repeat"] = self.random.choice((2, 12, 50))
         return step
 
     def damage(self) -> list[Any]:
@@ -237,7 +244,8 @@ class _Maker:
         if self.random.random() < 0.75:
             header = ["probed", incarnation, "self", ["Ack", "current"]]
         else:
-            header = ["helper", incarnation, "self", ["ForwardedAck", "probed", "current"]]
+            origin = self.random.choice(("probed", "probed", "probed", self.peer()))
+            header = ["helper", incarnation, "self", ["ForwardedAck", origin, "current"]]
         return {"op": "packet", "header": header, "updates": self.members(1), "items": []}
 
     def advance(self) -> Json:
