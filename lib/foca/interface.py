@@ -7,12 +7,19 @@ station first, then access point. An Ethernet interface cannot be found that way
 
 import sys
 
+from ._port import const
 from .literal import format_ipv6
 
-_DISCARD = 9  # the port of the connected socket: nothing is sent, so any will do
+_TYPING = const(0)
+if _TYPING:
+    from typing import Any  # noqa: TID251
+
+_DISCARD = const(9)  # the port of the connected socket: nothing is sent, so any will do
 
 
-def local_address(socket, network, ipv6_only, peer_host=None):
+def local_address(
+    socket: "Any", network: "Any", ipv6_only: bool, peer_host: str | None = None
+) -> str | None:
     """The host as text, or None when it must be told.
 
     `socket`, `network`: the modules, None: the board's own. `ipv6_only`: no IPv4 host will do.
@@ -40,10 +47,10 @@ def local_address(socket, network, ipv6_only, peer_host=None):
     return None if host in ("0.0.0.0", "::") else host
 
 
-def _wlan_address(network):
+def _wlan_address(network: "Any") -> str | None:
     if network is None:
         try:
-            import network
+            import network  # type: ignore[no-redef]
         except ImportError:
             return None
     for name in ("STA_IF", "AP_IF"):
@@ -52,13 +59,13 @@ def _wlan_address(network):
             if wlan.active():  # ipconfig is of MicroPython 1.23
                 config = wlan.ipconfig("addr4") if hasattr(wlan, "ipconfig") else wlan.ifconfig()
                 if config[0] != "0.0.0.0":
-                    return config[0]
+                    return config[0]  # type: ignore[no-any-return]
         except (AttributeError, OSError, ValueError):
             pass
     return None
 
 
-def _proc_address(peer):
+def _proc_address(peer: bytes) -> str | None:
     """The local host of a socket connected to the packed address `peer`, out of /proc/net.
 
     The unix port has no getsockname. Linux lists every UDP socket: `sl local remote ...`.
@@ -74,7 +81,7 @@ def _proc_address(peer):
     return None
 
 
-def proc_octets(text):
+def proc_octets(text: str) -> bytes:
     """The octets of an address in /proc/net: words of 32 bits, in the machine's byte order.
 
     Source: Linux net/ipv4/udp.c (udp4_format_sock), net/ipv6/datagram.c.

@@ -1,5 +1,7 @@
 """The address of a record in the form that this port's sendto takes. Floor 4; used by udp.
 
+And what error numbers mean, because each port has its own as well.
+
     port     form             families    class
     CPython  (text, port)     4, 6, both  Tuples: a new one each time
     unix     packed sockaddr  4, 6, both  Packed: one, rewritten
@@ -20,16 +22,39 @@ ports/esp32/modsocket.c (socket_sendto), shared/netutils/netutils.c. Texts were 
 1.25; for the esp32 the source was read.
 """
 
+from ._port import const
 from .address import host_of, parse_host, port_of
 from .errors import ConfigError, UsageError
+
+_TYPING = const(0)
+if _TYPING:
+    from typing import Any  # noqa: TID251
+
+    from .identity import Layout
 
 _MAPPED = b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff"
 
 IN_USE = (98, 112, 48)  # EADDRINUSE: Linux and lwIP, newlib (esp32), macOS
 _NOT_OURS = (99, 125, 49)  # EADDRNOTAVAIL
 
+# Linux and lwIP (-1: ERR_IF), newlib (esp32), macOS. None means two things here.
+_KINDS = (
+    (11, 110, 116, 35, 60),  # would block
+    (12, 105, 55),  # no memory
+    (113, 101, 100, 112, 111, -1, 118, 114, 115, 117, 65, 51, 50, 64, 61),  # unreachable
+)
+_OTHER = const(3)
 
-def choose(layout, socket, platform):
+
+def kind_of(number: int) -> int:
+    """What an error number means: 0 .. 2 as in _KINDS, 3 is anything else."""
+    for kind in range(_OTHER):
+        if number in _KINDS[kind]:
+            return kind
+    return _OTHER
+
+
+def choose(layout: "Layout", socket: "Any", platform: str) -> "Packed | Texts | Tuples":
     """What writes addresses for records of `layout`, by what `socket` has. Raises UsageError."""
     if layout.tag < 0 and layout.octets != 4:
         raise UsageError("UDP carries IPv4 and IPv6 identities: use ipv4(), ipv6() or ip()")
@@ -48,7 +73,7 @@ def choose(layout, socket, platform):
     return Tuples(layout)
 
 
-def check_host(layout, host):
+def check_host(layout: "Layout", host: str) -> tuple[str, str]:
     """(host, text to bind); "0.0.0.0" is every address of the family. Raises UsageError."""
     everything = "::" if layout.tag > 0 else "0.0.0.0"
     if host in ("", "0.0.0.0"):
@@ -64,7 +89,7 @@ def check_host(layout, host):
     return host, host
 
 
-def refused(error, host, port):
+def refused(error: OSError, host: str, port: int) -> UsageError:
     """What to tell a person when a socket cannot be opened: a UsageError."""
     number = error.args[0] if error.args else 0
     why = "cannot be opened: %s" % (error,)
@@ -76,15 +101,15 @@ def refused(error, host, port):
 
 
 class Tuples:
-    def __init__(self, layout):
+    def __init__(self, layout: "Layout") -> None:
         self.layout = layout
         self.port = 0
 
-    def local(self, host, port):
+    def local(self, host: str, port: int) -> tuple[str, int]:
         self.port = port
         return (host, port)
 
-    def put(self, ids, at):
+    def put(self, ids: bytes | bytearray, at: int) -> tuple[str, int]:
         layout = self.layout
         host = host_of(layout, ids, at)
         if layout.tag == 2 and ids[at] == 0:
@@ -93,18 +118,18 @@ class Tuples:
 
 
 class Packed:
-    def __init__(self, layout, socket):
+    def __init__(self, layout: "Layout", socket: "Any") -> None:
         self.layout = layout
         self.getaddrinfo = socket.getaddrinfo
         self.address = bytearray(0)
 
-    def local(self, host, port):
+    def local(self, host: str, port: int) -> bytes:
         """Ours; `put` rewrites a copy of it, so that family and length are the system's own."""
-        address = self.getaddrinfo(host, port)[0][-1]
+        address: bytes = self.getaddrinfo(host, port)[0][-1]
         self.address = bytearray(address)
         return address
 
-    def put(self, ids, at):
+    def put(self, ids: bytes | bytearray, at: int) -> bytearray:
         """The port is at 2, the octets at 4 for IPv4 and at 8 for IPv6, on Linux and on BSD."""
         layout = self.layout
         if layout.has_port:
@@ -118,7 +143,7 @@ class Packed:
         return _copy(ids, at + 1, self.address, 20, 24)
 
 
-def _copy(source, at, target, to, end):
+def _copy(source: bytes | bytearray, at: int, target: bytearray, to: int, end: int) -> bytearray:
     while to < end:
         target[to] = source[at]
         at += 1
@@ -127,17 +152,17 @@ def _copy(source, at, target, to, end):
 
 
 class Texts:
-    def __init__(self, layout, uctypes):
+    def __init__(self, layout: "Layout", uctypes: "Any") -> None:
         self.has_port = layout.has_port
         self.texts = [bytes(length) for length in range(7, 16)]
         self.views = [uctypes.bytearray_at(uctypes.addressof(t), len(t)) for t in self.texts]
-        self.address = [None, 0]
+        self.address: list[Any] = [None, 0]
 
-    def local(self, host, port):
+    def local(self, host: str, port: int) -> tuple[str, int]:
         self.address[1] = port
         return (host, port)
 
-    def put(self, ids, at):
+    def put(self, ids: bytes | bytearray, at: int) -> "list[Any]":
         address = self.address
         if self.has_port:
             address[1] = ids[at + 4] << 8 | ids[at + 5]
@@ -151,7 +176,7 @@ class Texts:
         return address
 
 
-def _put_text(view, ids, at):
+def _put_text(view: bytearray, ids: bytes | bytearray, at: int) -> None:
     end = at + 4
     to = _put_number(view, 0, ids[at])
     at += 1
@@ -161,7 +186,7 @@ def _put_text(view, ids, at):
         at += 1
 
 
-def _put_number(view, to, number):
+def _put_number(view: bytearray, to: int, number: int) -> int:
     """0 .. 255 without leading zeros; where the next character goes."""
     if number > 99:
         view[to] = 48 + number // 100
