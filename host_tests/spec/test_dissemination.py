@@ -64,8 +64,26 @@ def test_an_update_that_does_not_fit_is_kept_untouched():
             assert node.foca.updates_backlog() == 1
         node = telling(strict, send_bytes_max=limit + 1, max_transmissions=1)
         node.applies([(who(2), 0, DOWN)])
-        assert gossip(node) == [(who(2), 0, DOWN)]
+        for _ in range(1 if strict else 2):
+            assert gossip(node) == [(who(2), 0, DOWN)]
         assert node.foca.updates_backlog() == 0
+
+
+def test_hardened_a_down_is_told_twice_as_often():
+    """Not in the reference: with its numbers some member of a small cluster may never be told."""
+    for strict in BOTH:
+        for most, twice in ((1, 2), (5, 10), (200, 255)):
+            node = telling(strict, max_transmissions=most)
+            node.applies([(who(2), 0, ALIVE), (who(3), 0, DOWN), (who(4), 0, SUSPECT)])
+            told = sum([gossip(node) for _ in range(520)], [])
+            assert told.count((who(3), 0, DOWN)) == (most if strict else twice)
+            assert told.count((who(2), 0, ALIVE)) == told.count((who(4), 0, SUSPECT)) == most
+            node = telling(strict, max_transmissions=most)
+            node.applies([(who(2), 0, ALIVE)])
+            before = node.foca.members.left[8]
+            node.foca.leave_cluster()
+            assert before == 0
+            assert node.foca.members.left[8] == (most if strict else twice) - 1, "our own, too"
 
 
 def test_of_equally_fresh_updates_the_longest_goes_first():
@@ -83,7 +101,8 @@ def test_of_equally_fresh_updates_the_longest_goes_first():
 def test_updates_with_more_transmissions_left_go_first():
     """foca: highest_max_tx_is_consumed_first. Updates vanish as their count reaches zero."""
     for strict in BOTH:
-        node = telling(strict, max_transmissions=2, send_bytes_max=GOSSIP_BYTES + SMALL)
+        most = 2 if strict else 1  # hardened: a Down is told twice as often
+        node = telling(strict, max_transmissions=most, send_bytes_max=GOSSIP_BYTES + SMALL)
         node.applies([(who(2), 0, DOWN)])
         assert gossip(node) == [(who(2), 0, DOWN)]
         node.applies([(who(3), 0, DOWN)])
@@ -358,9 +377,10 @@ def test_the_transmissions_of_a_config_change_count_from_the_next_update():
         config = Config.simple(strict=strict, num_indirect_probes=1, max_transmissions=3)
         assert node.foca.set_config(config) == OK
         node.applies([(who(3), 0, DOWN)])
-        told = gossip(node) + gossip(node) + gossip(node)
-        assert told.count((who(2), 0, DOWN)) == 2
-        assert told.count((who(3), 0, DOWN)) == 3
+        times = 1 if strict else 2  # hardened: a Down is told twice as often
+        told = sum([gossip(node) for _ in range(7)], [])
+        assert told.count((who(2), 0, DOWN)) == 2 * times
+        assert told.count((who(3), 0, DOWN)) == 3 * times
 
 
 def test_what_is_too_long_is_refused():

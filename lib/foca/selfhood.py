@@ -13,7 +13,7 @@ Source: docs/WIRE.md, "Our own identity"; docs/DIFFERENCES.md.
 """
 
 from ._port import const, ticks_diff
-from .effects import apply, become_undead, reconsider, stop
+from .effects import apply, become_undead, reconsider, stop, tell
 from .outgoing import gossip
 
 _TYPING = const(0)
@@ -146,7 +146,7 @@ def _queue_gone(foca: "Foca") -> None:
     members.states[_GONE] = _DOWN
     members.incarnations[_GONE] = 0
     members.lengths[_GONE] = 0
-    foca.backlog.queue(_GONE, foca.config.max_transmissions)
+    tell(foca, _GONE)
     row = members.find(_SELF)
     if row:
         members.left[row] = 0
