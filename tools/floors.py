@@ -68,7 +68,7 @@ STEPS = {
 }
 
 # Whose floors must have every line and branch run by the tests. `make test` asks for it.
-COVERED_FLOORS: tuple[int, ...] = ()
+COVERED_FLOORS: tuple[int, ...] = (0, 1, 2, 3)
 
 LINES_MAX = 399
 BYTES_MAX = 10_000

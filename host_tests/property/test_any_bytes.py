@@ -156,7 +156,7 @@ def test_any_bytes_are_answered_with_a_status(node, data):
 
 
 @given(nodes(), st.lists(st.one_of(well_formed(), mutated(), mutated()), min_size=1, max_size=4))
-@settings(max_examples=10 * EXAMPLES)
+@settings(max_examples=6 * EXAMPLES)
 def test_well_formed_and_mutated_packets_are_applied_whole_or_not_at_all(node, packets):
     for data in packets:
         node.clear()

@@ -190,7 +190,7 @@ def compare(bench, data, behind):
 
 
 @given(benches(), SOUP, st.binary(max_size=20))
-@settings(max_examples=15 * EXAMPLES)
+@settings(max_examples=10 * EXAMPLES)
 def test_any_bytes_are_judged_like_the_plain_decoder_does(bench, data, behind):
     compare(bench, data, behind)
 
