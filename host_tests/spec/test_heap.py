@@ -287,7 +287,7 @@ def bad_datagrams(bench):
 
 
 def every_timer(bench):
-    """A probe answered by a helper, one answered in time, and many that fail; the periodic ones."""
+    """Probes that a helper answers, that are answered in time, that fail; the periodic ones."""
     bench.passes(1600)  # to the first indirect stage
     foca = bench.foca
     for number in range(2, 7):
