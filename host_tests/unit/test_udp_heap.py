@@ -189,12 +189,12 @@ def test_nothing_is_retained_after_errors_of_every_kind():
     a = Udp(ipv4(), "10.0.0.1", modules=net.modules())
     to_b = pack(ipv4(), "10.0.0.2", 36220)
     buf = bytearray(10)
-    misfortunes(net, a, to_b, buf, 10)
-    gc.collect()
-    before = allocated()
-    misfortunes(net, a, to_b, buf, 200)
-    gc.collect()
-    assert allocated() <= before
+    retained = []
+    for rounds in (200, 200, 1000):  # the first leaves an object or two in dead stack slots
+        misfortunes(net, a, to_b, buf, rounds)
+        gc.collect()
+        retained.append(allocated())
+    assert retained[2] <= max(retained[:2])
     a.close()
 
 
