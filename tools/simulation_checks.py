@@ -7,8 +7,8 @@
     identity      each look     nobody is known under an identity he never had; at one address
                                 identities only get newer; nobody holds himself active
     early         each Down     who declares a suspect Down waited suspect_to_down_after_ms first
-    down          each look     who is up, reachable and holds us active is not Down with us for
-                                longer than it takes him to hear it and to refute
+    down          each look     who is up and can hear us is not Down with us for longer than it
+                                takes him to learn it and to refute
     limits        each call     packets, transmissions, tables and waiting times keep to the config
     recount       each look     active, order, chains, free rows, deadlines, backlog and counters
                                 equal a recount
@@ -101,6 +101,10 @@ class Bounds:
         spread_ms = 2 * len(bin(count)) * period_ms
         self.refute_ms = _slow(tries * (round_ms + 2 * period_ms) + _LIMITS_MS)
         """From being held Down by somebody we talk to, until he knows better."""
+        down_ms = config.periodic_announce_to_down_ms or slow_ms
+        picks = (count + 1) // 2 // config.periodic_announce_to_down_members + 1
+        self.heal_ms = _slow(6 * tries * picks * down_ms)
+        """The same, when both hold each other Down: one of them announces itself to the other."""
         self.dead_ms = _slow(2 * round_ms + 2 * period_ms + suspicion_ms)
         """From the last breath until Down everywhere, without loss."""
         self.views_ms = _slow(4 * slow_ms + self.dead_ms + 2 * spread_ms)
@@ -310,32 +314,43 @@ class Checks:
             self.fail("incarnation", who + ": %d, then %d" % (before[2], now[2]))
 
     def _downs(self, node: "Node") -> None:
-        """Who is up and talks to this node is not Down with it for long."""
+        """Who is up and can be reached is not Down with this node for long."""
         nodes = self.world.nodes
         now_us = self.world.now_us
         for address, (_, state, _) in self.seen[node.index].items():
             other = nodes[address - 1]
             at = node.index * len(nodes) + other.index
-            if state != _DOWN or other is node or not self._talks(node, other):
+            if state != _DOWN or other is node or not self._can_talk(node, other):
                 self.down_us[at] = -1
             elif self.down_us[at] < 0:
                 self.down_us[at] = now_us
             else:
                 since_us = now_us - self.down_us[at]
                 self.longest_down_us = max(self.longest_down_us, since_us)
-                if since_us > self.bounds.refute_ms * 1000 and not self.overflows:
-                    text = "node %d holds node %d Down for %d s, who is there and talks to it"
-                    self.fail("down", text % (node.index, other.index, since_us // SECOND))
+                self._judge(node, other, since_us)
 
-    def _talks(self, node: "Node", other: "Node") -> bool:
-        """Whether `other` would reach `node`, hear its answer, and holds it active."""
+    def _judge(self, node: "Node", other: "Node", since_us: int) -> None:
+        """Has `other` been Down with `node` for too long?"""
+        allowed_ms = self.bounds.refute_ms
+        if not self._talks(other, node):
+            allowed_ms += self.bounds.heal_ms
+        if since_us > allowed_ms * 1000 and not self.overflows:
+            text = "node %d holds node %d Down for %d s, who is there and can hear"
+            self.fail("down", text % (node.index, other.index, since_us // SECOND))
+
+    def _can_talk(self, node: "Node", other: "Node") -> bool:
+        """Whether both run, in company, and datagrams pass both ways."""
         if not node.is_healthy() or not other.is_healthy():
             return False
+        if not node.foca.num_members() or not other.foca.num_members():
+            return False  # who is alone looks for peers at his own pace
         wires = self.world.wires
-        if wires.is_cut(node.index, other.index) or wires.is_cut(other.index, node.index):
-            return False
-        seen = self.seen[other.index].get(node.index + 1)
-        return seen is not None and seen[1] != _DOWN and seen[0] == self.identity[node.index]
+        return not (wires.is_cut(node.index, other.index) or wires.is_cut(other.index, node.index))
+
+    def _talks(self, node: "Node", other: "Node") -> bool:
+        """Whether `node` holds the present identity of `other` active, and so pings it."""
+        seen = self.seen[node.index].get(other.index + 1)
+        return seen is not None and seen[1] != _DOWN and seen[0] == self.identity[other.index]
 
     def _zombies(self, node: "Node") -> None:
         """The dead are Down within their bound; counted from the calm if it came later."""
@@ -364,10 +379,14 @@ class Checks:
         problem = recount(node.foca) or self._counters(node)
         if problem:
             self.fail("recount", "node %d: %s" % (node.index, problem))
-        foca = node.foca
-        for left in foca.members.left:
-            if left > foca.config.max_transmissions:
-                self.fail("limits", "node %d: %d transmissions left" % (node.index, left))
+        members = node.foca.members
+        most = node.foca.config.max_transmissions
+        for row in range(_GONE, members.rows):
+            # hardened: a Down is told twice as often
+            twice = members.states[row] == _DOWN and not node.foca.config.strict
+            if members.left[row] > (min(2 * most, 255) if twice else most):
+                text = "node %d: %d transmissions left of row %d"
+                self.fail("limits", text % (node.index, members.left[row], row))
         if len(node.queue) > node.queue_max:
             self.fail("limits", "node %d: queue" % node.index)
 
@@ -535,6 +554,6 @@ def _recount_connection(foca) -> str:  # type: ignore[no-untyped-def]
             return "connected without a probe to come"
     elif foca.timers.at[_TIMER_PROBE]:
         return "probes without being connected"
-    if foca.connection != _UNDEAD and members.left[_GONE] > foca.config.max_transmissions:
-        return "too much to tell about our own end"
+    if foca.newcomer and members.find(foca.newcomer) != foca.newcomer:
+        return "row %d waits for a Feed and is no member" % foca.newcomer
     return ""

@@ -6,7 +6,7 @@ not change the others: that is how a failure is made shorter.
 
     wires   latency loss burst duplicate reorder truncate partition oneway partial
     boards  collect block kill restart amnesia leave late powersave queue arp drift wrap sleep
-    config  small bincode forget overflow slow
+    config  small bincode forget overflow slow broadcast
 
 Time line: the nodes boot within two seconds ("late" ones later) and join through the first ones;
 faults come and go until `fault_us`; then all of them end, the dead stay dead, clocks stay wrong,
@@ -55,6 +55,7 @@ KINDS = (
     "forget",
     "overflow",
     "slow",
+    "broadcast",
 )
 """Every kind of fault or of trouble; the place of a name is part of what a seed means."""
 
@@ -299,6 +300,8 @@ class Play:
         self.error: Exception | None = None
         seeds = min(2, scenario.count)
         self.seeds = [record_of(index + 1, 0) for index in range(seeds)]
+        if scenario.has("broadcast") and scenario.rng("broadcast").below(2):
+            self.seeds = []
         self._set_wires()
         for node in self.world.nodes:
             self._set_board(node)
@@ -355,7 +358,7 @@ class Play:
     def boot(self, node: Node, bump: int, dump: bytes = b"") -> None:
         """Switch a node on, unless it is."""
         if not node.is_up:
-            node.boot(self.config, bump, self.seeds, dump)
+            node.boot(self.config, bump, self.seeds, dump, self.scenario.has("broadcast"))
             self.world.log("boot %d;" % node.index)
 
     def perform(self, action: Action) -> None:

@@ -42,6 +42,9 @@ MASK = 0x3FFFFFFF
 WIDTH = 14
 """Bytes of a record: four octets, a port, a 64-bit bump."""
 
+EVERYBODY = -2
+"""The destination of a broadcast."""
+
 MILLISECOND = 1000
 SECOND = 1000000
 
@@ -142,8 +145,18 @@ class Node(Runtime):
 
     # being switched on and off
 
-    def boot(self, config: "Config", bump: int, seeds: list[bytes], dump: bytes = b"") -> None:
-        """A new life. `dump`: members remembered from the last one, in codec bytes."""
+    def boot(
+        self,
+        config: "Config",
+        bump: int,
+        seeds: list[bytes],
+        dump: bytes = b"",
+        asks_everybody: bool = False,
+    ) -> None:
+        """A new life. `dump`: members remembered from the last one, in codec bytes.
+
+        `seeds`, `asks_everybody`: how it looks for peers; with neither, it does not.
+        """
         world = self.world
         self.lives += 1
         self.bump = bump
@@ -158,7 +171,9 @@ class Node(Runtime):
         seed = world.seed * 4096 + self.index * 64 + self.lives
         record = record_of(self.index + 1, bump)
         self.foca = Foca(record, config, self, self.codec, LAYOUT, None, seed)
-        self.join = Join(self.foca, seeds, seed) if seeds else None
+        self.join = None
+        if seeds or asks_everybody:
+            self.join = Join(self.foca, seeds, seed, asks_everybody)
         self.healthy_us = world.now_us
         if world.checks:
             world.checks.booted(self)
@@ -288,6 +303,8 @@ class Node(Runtime):
         ids = self.foca.members.ids
         row *= WIDTH
         destination = (ids[row + 1] << 16 | ids[row + 2] << 8 | ids[row + 3]) - 1
+        if ids[row] == 255:
+            destination = EVERYBODY
         self.last = Datagram(self.index, buf[:count])
         self.world.wires.send(self, destination, self.last)
 
@@ -357,12 +374,26 @@ class Wires:
         """Take a datagram from the machine."""
         world = self.world
         node.awake_us = world.now_us + _AWAKE_US
+        if destination == EVERYBODY:
+            self._broadcast(node, datagram)
+            return
         if not node.has_radio or not 0 <= destination < len(world.nodes):
             self.lost += 1
             return
         if node.arp_max and not self._resolve(node, destination, datagram):
             return
         self.carry(node, world.nodes[destination], datagram)
+
+    def _broadcast(self, node: Node, datagram: Datagram) -> None:
+        """To everybody, the sender too (some systems do that), but past radios that doze."""
+        if not node.has_radio:
+            self.lost += 1
+            return
+        for target in self.world.nodes:
+            if target is not node and self._is_deaf(target):
+                self.lost += 1
+            else:
+                self.carry(node, target, datagram)
 
     def carry(self, node: Node, target: Node, datagram: Datagram) -> None:
         """Lose it, or bring it to `target` late, twice or cut short."""

@@ -1,0 +1,230 @@
+"""Every check catches a core that is broken on purpose, and says so by its own name."""
+
+import foca.backlog
+import foca.identity
+import foca.join
+import foca.members
+import foca.node
+import foca.outgoing
+import foca.picker
+import foca.probing
+import foca.receive
+import foca.selfhood
+import foca.timers
+import pytest
+from simulation_checks import Bounds, attempts, recount
+from simulation_scenario import KINDS, Play, Scenario
+from simulation_world import SECOND
+
+SUSPECT = 1
+
+
+def caught(check, seeds=range(12), **how):
+    """Whether some of the seeds fails this check; the problem it reports."""
+    seen = []
+    for seed in seeds:
+        outcome = Play(Scenario(seed, **how)).run()
+        if outcome.check == check:
+            return outcome.problem
+        seen.append(outcome.check or "good")
+    raise AssertionError(f"{check} did not catch it: {seen}")
+
+
+@pytest.fixture
+def break_core(monkeypatch):
+    """Put something broken in the place of a part of the core."""
+
+    def patch(owner, name, broken):
+        original = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args: broken(original, *args))
+
+    return patch
+
+
+def test_refutation_catches_who_does_not_refute(break_core):
+    def deaf(original, node, state, incarnation):
+        return 0 if state == SUSPECT else original(node, state, incarnation)
+
+    break_core(foca.selfhood, "about_us", deaf)
+    assert "suspects incarnation" in caught("refutation")
+
+
+def test_refutation_catches_a_ping_that_does_not_tell(break_core):
+    """As in the reference: a suspect hears of it by chance only."""
+    break_core(
+        foca.outgoing, "_tell_suspect", lambda original, node, dst: node.backlog.fill(node.outbox)
+    )
+    caught("refutation", range(30))
+
+
+def test_incarnation_catches_what_shrinks(break_core):
+    break_core(foca.members.Members, "_can_change", lambda original, *args: True)
+    caught("incarnation", range(40), only=("loss", "block", "reorder", "duplicate"))
+
+
+def test_incarnation_catches_what_was_never_said(break_core):
+    def exaggerate(original, node):
+        node.members.incarnations[6] += 7  # of the row PROBED
+        original(node)
+
+    break_core(foca.probing, "_suspect", exaggerate)
+    assert "never said" in caught("incarnation")
+
+
+def test_incarnation_catches_a_refutation_downwards(break_core):
+    def downwards(original, node, state, incarnation):
+        if state == SUSPECT and node.members.incarnations[0]:
+            node.members.incarnations[0] = 0
+            return 0
+        return original(node, state, incarnation)
+
+    break_core(foca.selfhood, "about_us", downwards)
+    assert "lowers its own" in caught("incarnation", only=("loss", "block"))
+
+
+def test_identity_catches_who_comes_back_older(break_core):
+    break_core(foca.identity.Layout, "wins", lambda original, *args: False)
+    assert "older than" in caught("identity", range(40), only=("restart", "reorder", "partition"))
+
+
+def test_identity_catches_who_never_existed(break_core):
+    def miscopy(original, members, source, target):
+        original(members, source, target)
+        if source == 4 and target >= 9:  # UPDATE into a member's row
+            members.ids[(target + 1) * 14 - 1] ^= 64
+
+    break_core(foca.members.Members, "copy", miscopy)
+    assert "never existed" in caught("identity", only=("latency",))
+
+
+def test_early_catches_an_impatient_deadline(break_core):
+    def impatient(original, timers, kind, row, now_ms, delay_ms):
+        original(timers, kind, row, now_ms, delay_ms - 100 if kind == 2 else delay_ms)
+
+    break_core(foca.timers.Timers, "set_row", impatient)
+    assert "too soon" in caught("early", only=("kill", "partition"))
+
+
+def test_down_catches_who_never_renews(break_core):
+    break_core(foca.selfhood, "_rejoin_or_die", lambda original, node: 0)
+    assert "who is there" in caught("down", range(6), only=("oneway",))
+
+
+def test_limits_catches_a_node_that_sleeps_too_long(break_core):
+    break_core(foca.node.Foca, "tick", lambda original, *args: original(*args) + 60001)
+    assert "wants to wait" in caught("limits")
+
+
+def test_limits_catches_too_many_transmissions(break_core):
+    def eager(original, backlog, row, transmissions):
+        original(backlog, row, transmissions + 1 if transmissions else 0)
+
+    break_core(foca.backlog.Backlog, "queue", eager)
+    assert "transmissions left" in caught("limits")
+
+
+def test_recount_catches_a_wrong_number_of_active_members(break_core):
+    def forgetful(original, members, row, update, was_active, outcome):
+        before = members.active
+        outcome = original(members, row, update, was_active, outcome)
+        members.active = max(before, members.active)
+        return outcome
+
+    break_core(foca.members.Members, "_set", forgetful)
+    assert "a recount gives" in caught("recount", only=("kill", "partition"))
+
+
+def test_recount_catches_a_datagram_that_was_not_counted(break_core):
+    def silent(original, node, *args):
+        status = original(node, *args)
+        node.counters[26] -= 1
+        return status
+
+    break_core(foca.outgoing, "_hand_over", silent)
+    assert "datagrams" in caught("recount")
+
+
+def test_recount_sees_each_kind_of_disorder():
+    play = Play(Scenario(1, only=("kill",)))
+    play.run()
+    node = play.world.nodes[0].foca
+    assert recount(node) == ""
+    members = node.members
+
+    def spoilt(column, index, value):
+        before = column[index]
+        column[index] = value
+        problem = recount(node)
+        column[index] = before
+        assert recount(node) == ""
+        return problem
+
+    row = members.order[0]
+    assert "row 3 in the order" in spoilt(members.order, 0, 3)
+    assert "twice" in spoilt(members.order, 0, members.order[1])
+    assert "not found" in spoilt(members.ids, row * 14 + 3, 77)
+    assert "state 3" in spoilt(members.states, row, 3)
+    assert "recount gives" in spoilt(members.states, row, 2 - members.states[row])
+    assert "deadline" in spoilt(members.suspects, row, 5)
+    assert spoilt(members.forgets, row, 5)
+    assert "top" in spoilt(members.left, row, 250)
+    assert "connected without" in spoilt(node.timers.at, 1, 0)
+
+
+def test_dead_catches_who_never_declares_anybody_down(break_core):
+    break_core(foca.probing, "_set_deadline", lambda original, *args: None)
+    assert "after its death" in caught("dead", only=("kill",))
+
+
+def test_views_catches_a_cluster_that_does_not_heal(break_core):
+    break_core(foca.receive, "_answer_announce", lambda original, *args: 0)
+    break_core(foca.probing, "periodic_announce_down", lambda original, node: 0)
+    break_core(foca.join.Join, "step", lambda original, join, now_ms: 60000)
+    caught("views", only=("latency",))
+
+
+def test_quiet_catches_gossip_without_a_reason(break_core):
+    break_core(foca.backlog.Backlog, "is_empty", lambda original, backlog: False)
+    break_core(foca.backlog.Backlog, "fill", lambda original, backlog, cursor: 0)
+    assert "would do" in caught("quiet", only=("wrap",))
+
+
+def test_overflow_catches_the_dead_in_crowded_tables(break_core):
+    break_core(foca.probing, "_set_deadline", lambda original, *args: None)
+    assert "active" in caught("overflow", only=("overflow", "kill"))
+
+
+def test_crash_catches_an_exception(break_core):
+    def stumble(original, node):
+        raise IndexError("bytearray index out of range")
+
+    break_core(foca.probing, "_suspect", stumble)
+    assert "IndexError" in caught("crash")
+
+
+def test_bounds_grow_with_the_cluster_and_with_loss():
+    config = Scenario(1, 8).config()
+    small, large, lossy = Bounds(config, 4, 0), Bounds(config, 64, 0), Bounds(config, 4, 300)
+    assert small.dead_ms < large.dead_ms and small.refute_ms < lossy.refute_ms
+    assert small.dead_ms > 2 * 2 * 4 * 1000 + config.suspect_to_down_after_ms
+    assert attempts(0) == 1 and 10 < attempts(300) < 30
+
+
+def test_every_kind_of_trouble_is_drawn_and_changes_the_run():
+    plain = Play(Scenario(7, only=("wrap",), seconds=15)).run()
+    assert not plain.check
+    drawn = set()
+    for seed in range(60):
+        drawn.update(Scenario(seed).kinds)
+    assert drawn == set(KINDS)
+    for kind in KINDS:
+        outcome = Play(Scenario(7, only=("wrap", kind), seconds=15)).run()
+        assert not outcome.check, (kind, outcome.problem)
+        if kind not in ("wrap", "late", "slow", "forget", "small"):  # may change nothing here
+            assert outcome.digest != plain.digest, kind
+
+
+def test_a_run_ends_when_its_cluster_is_quiet():
+    outcome = Play(Scenario(7, only=("kill",), seconds=15)).run()
+    assert 15 * SECOND < outcome.end_us < 90 * SECOND
+    assert outcome.views_us >= 0
