@@ -6,7 +6,7 @@
 
 The load, per node: a probe every 2 s, gossip every second while there is news, an Announce every
 30 s and one to Down members every 65 s; tables of 12 rows, datagrams up to 160 bytes. Three of a
-hundred datagrams are lost. Every half minute something happens: a node is unplugged for five minutes
+hundred datagrams are lost. Every half minute something happens: a node is unplugged for 5 minutes
 (all declare each other Down, and it renews its identity when it is back), leaves and comes back
 under a new identity, changes its identity while running, or a stranger announces itself and is
 never heard of again (so tables fill up, suspect, and evict). The clock wraps at noon.

@@ -236,6 +236,17 @@ def test_hardened_b4_renewals_that_do_not_repeat_quickly_stay_small():
     assert bumps == [1, 17, 18, 19]
 
 
+def test_hardened_b4_a_renewal_of_last_week_is_not_a_quick_one():
+    """Quirk B-4, mended: the clock has wrapped half way round since."""
+    node = knowing(False, 1)
+    node.hears(who(2), TURN_UNDEAD)
+    for days in (7, 10, 12):
+        node.now_ms = (node.now_ms + days * 86400000) & 0x3FFFFFFF
+        node.hears(who(2), TURN_UNDEAD)
+        node.hears(who(2), GOSSIP)
+    assert node.me() == who(1, 4)
+
+
 def test_hardened_b4_a_long_step_that_leaves_the_range_is_one():
     """Quirk B-4, mended: near the end of a narrow bump there is still a successor."""
     node = knowing(False, 1, bump=65530)

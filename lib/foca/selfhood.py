@@ -105,7 +105,8 @@ def jump(foca: "Foca") -> int:
 
 def _step(foca: "Foca") -> int:
     """How far to renew: 16 times as far as last time when that was only just, else by one."""
-    if not foca.renew_step or ticks_diff(foca.now_ms, foca.renewed_ms) > _QUICK_MS:
+    elapsed = ticks_diff(foca.now_ms, foca.renewed_ms)  # negative after six days
+    if not foca.renew_step or elapsed > _QUICK_MS or elapsed < 0:
         return 1
     return foca.renew_step * 16 if foca.renew_step < _STEP_MAX else _STEP_MAX
 
