@@ -110,7 +110,7 @@ def _connect(foca: "Foca") -> None:
 
 
 def stop(foca: "Foca", connection: int) -> None:
-    """End the probe, every timer but FORGET and what waits for one. `connection`: the new state."""
+    """End the probe, all timers but FORGET and what waits for one. `connection`: the new state."""
     foca.connection = connection
     foca.generation = (foca.generation + 1) & 255
     foca.newcomer = 0
