@@ -224,7 +224,7 @@ class _Maker:
         }
         if self.random.random() < 0.03:
             step["damage"] = self.damage()
-        if self.random.random() < 0.02:
+        if self.random.random() < (0.15 if message[0] == "Announce" else 0.02):
             step["repeat"] = self.random.choice((2, 12, 50))
         return step
 
