@@ -5,11 +5,11 @@ What the reference's own tests describe is in host_tests/spec.
 
 import os
 
-from foca.address import parse
+from foca.address import pack, parse
 from foca.config import Config
 from foca.errors import ConfigError
-from foca.identity import Layout, ipv4
-from foca.members import FIRST
+from foca.identity import Layout, ip, ipv4
+from foca.members import CALL, FIRST
 from foca.node import Foca
 from foca.runtime import (
     ACTIVE,
@@ -870,3 +870,18 @@ def test_a_dump_that_does_not_fit_says_so():
     assert node.foca.dump(bytearray(size)) == size
     assert node.foca.dump(bytearray(size - 1)) == -1
     assert LAYOUT.record_bytes == 8
+
+
+def test_members_of_another_family_in_a_list_are_skipped_and_counted():
+    layout = ip()
+    both = Foca(pack(layout, "10.0.0.9", 7, 1), Config.simple(), Runtime(), layout=layout, seed=1)
+    buf = bytearray(64)
+    size = 0
+    for host in ("2001:db8::1", "10.0.0.2"):
+        width = layout.record_bytes
+        both.members.ids[CALL * width : (CALL + 1) * width] = pack(layout, host, 7, 1)
+        size = both.codec.write_member(buf, size, CALL)
+    node = Foca(pack(ipv4(), "10.0.0.1", 7, 1), Config.simple(), Runtime(), seed=1)
+    assert node.apply_many(buf, size, False, 0) == OK
+    assert node.num_members() == 1
+    assert node.counters[FOREIGN_MEMBERS] == 1

@@ -213,7 +213,6 @@ class Members:
         self.links[row] = self.heads[bucket]
         self.heads[bucket] = row
         order = self.order
-        order[self.count] = row
         self.count += 1
         bucket = self.rng.below(self.count)
         order[self.count - 1] = order[bucket]

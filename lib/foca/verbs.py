@@ -20,6 +20,7 @@ _DATA_TOO_BIG = const(1)
 _DECODE = const(3)
 _MALFORMED_PACKET = const(2)
 _OK = const(0)
+_FOREIGN_MEMBERS = const(17)
 _REFUSED_MEMBERS = const(18)
 _STALE = const(15)
 _TABLE_FULL = const(14)
@@ -102,7 +103,9 @@ def apply_many(foca: "Foca") -> int:
     refused = foca.counters[_REFUSED_MEMBERS]
     status = _OK
     while cursor.pos < cursor.end and not status:
-        if not foca.codec.skip_foreign(cursor):
+        if foca.codec.skip_foreign(cursor):
+            foca.counters[_FOREIGN_MEMBERS] += 1
+        else:
             foca.codec.read_member(cursor, _UPDATE)
             status = apply_update(foca, foca.passes_on)
     if status and foca.config.strict:  # the reference stops half way
