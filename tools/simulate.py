@@ -257,7 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(work=run)
 
     one = commands.add_parser("golden", help="formulas against simulated means")
-    one.add_argument("--samples", type=_seeds, default=400, help="deaths for each mean (400)")
+    one.add_argument("--samples", type=_seeds, default=1500, help="deaths (1500)")
     one.set_defaults(work=golden)
 
     one = commands.add_parser("size", help="a large cluster: time and memory")

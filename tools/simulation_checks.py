@@ -145,6 +145,9 @@ class Checks:
         self.failed: list[list[tuple[bytes, int]]] = [[] for _ in range(count)]
         self.seen: list[dict[int, tuple[bytes, int, int]]] = [{} for _ in range(count)]
         self.down_us = [-1] * (count * count)
+        """Since when one holds the other Down, who could hear it."""
+        self.talks_us = [-1] * (count * count)
+        """... and talks to him all the time."""
         self.died_us = [-1] * count
         # what a run is described by
         self.looks = 0
@@ -316,27 +319,30 @@ class Checks:
     def _downs(self, node: "Node") -> None:
         """Who is up and can be reached is not Down with this node for long."""
         nodes = self.world.nodes
-        now_us = self.world.now_us
         for address, (_, state, _) in self.seen[node.index].items():
             other = nodes[address - 1]
             at = node.index * len(nodes) + other.index
-            if state != _DOWN or other is node or not self._can_talk(node, other):
-                self.down_us[at] = -1
-            elif self.down_us[at] < 0:
-                self.down_us[at] = now_us
-            else:
-                since_us = now_us - self.down_us[at]
-                self.longest_down_us = max(self.longest_down_us, since_us)
-                self._judge(node, other, since_us)
+            is_down = state == _DOWN and other is not node and self._can_talk(node, other)
+            self._judge(node, other, self.down_us, at, is_down)
+            is_down = is_down and self._talks(other, node)
+            self._judge(node, other, self.talks_us, at, is_down)
 
-    def _judge(self, node: "Node", other: "Node", since_us: int) -> None:
+    def _judge(
+        self, node: "Node", other: "Node", since: list[int], at: int, is_down: bool
+    ) -> None:
         """Has `other` been Down with `node` for too long?"""
+        now_us = self.world.now_us
+        if not is_down or since[at] < 0:
+            since[at] = now_us if is_down else -1
+            return
         allowed_ms = self.bounds.refute_ms
-        if not self._talks(other, node):
+        if since is self.down_us:
             allowed_ms += self.bounds.heal_ms
-        if since_us > allowed_ms * 1000 and not self.overflows:
+        span_us = now_us - since[at]
+        self.longest_down_us = max(self.longest_down_us, span_us)
+        if span_us > allowed_ms * 1000 and not self.overflows:
             text = "node %d holds node %d Down for %d s, who is there and can hear"
-            self.fail("down", text % (node.index, other.index, since_us // SECOND))
+            self.fail("down", text % (node.index, other.index, span_us // SECOND))
 
     def _can_talk(self, node: "Node", other: "Node") -> bool:
         """Whether both run, in company, and datagrams pass both ways."""

@@ -215,21 +215,23 @@ class Golden(NamedTuple):
 
 
 def golden(samples: int) -> list[Golden]:
-    """F1'', F7 and F5, from `samples` deaths for each cluster size and 30 probes for each."""
-    rows = []
-    for count in (5, 8, 16):
-        seen = [
-            death
-            for seed in range(samples)
-            for death in detect(seed, count, 1, plain(count), until_down=False)
-        ]
-        rows.append(
-            Golden(
-                f"F1'' {count} nodes: s until the first suspicion",
-                sum([death.first_suspect for death in seen]) / len(seen),
-                sum([first_ping(death.survivors, 1) + 1 for death in seen]) / len(seen),
-            )
+    """F1'' over `samples` deaths, F7, and F5 over 20 probes for each of the samples.
+
+    With 750 samples the standard deviation of each mean is below a third of the tolerance.
+    """
+    seen = [
+        death
+        for seed in range(samples // 3)
+        for count in (5, 8, 12)
+        for death in detect(seed, count, 1, plain(count), until_down=False)
+    ]
+    rows = [
+        Golden(
+            "F1'' 5, 8, 12 nodes: s until the first suspicion",
+            sum([death.first_suspect for death in seen]) / len(seen),
+            sum([first_ping(death.survivors, 1) + 1 for death in seen]) / len(seen),
         )
+    ]
     for count in (5, 16, 32):
         seen = [d for seed in range(10) for d in detect(seed, count, 1, plain(count))]
         rows.append(
@@ -239,11 +241,9 @@ def golden(samples: int) -> list[Golden]:
                 4 * max(1, math.log10(count)),
             )
         )
-    for loss, helpers in ((0.1, 1), (0.2, 1), (0.2, 3), (0.3, 3)):
+    for loss, helpers in ((0.2, 1), (0.3, 3)):
         config = plain(12, num_indirect_probes=helpers, suspect_to_down_after_ms=NEVER_MS)
-        # rare failures need more probes for the same precision
-        rare = max(1, round(0.2 / failing(loss, helpers)))
-        lost = lose(1, 12, loss, 30 * samples // 12 * rare, config)
+        lost = lose(1, 12, loss, 20 * samples // 12, config)
         rows.append(
             Golden(
                 f"F5 {loss:.0%} loss, {helpers} helpers: a probe fails",
