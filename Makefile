@@ -22,7 +22,7 @@ SEEDS ?=
 ARGS ?=
 export SEEDS
 
-.PHONY: help demo test check lint types floors coverage vm size interop vectors format typings clean
+.PHONY: help demo test check lint types floors coverage vm size bench interop vectors format typings clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -64,10 +64,15 @@ vm: ## find MicroPython, or fetch the distribution's own into .vm/
 size: $(STAMP) vm ## bytes and lines per file, RAM on the 32-bit VM, against the budgets
 	@$(BIN)/python tools/size.py --check
 
-interop: $(STAMP) vm ## against the reference itself (needs cargo)
+bench: $(STAMP) vm ## microseconds and heap bytes per event, on every interpreter
+	@$(BIN)/python tools/bench.py
+
+interop: $(STAMP) vm ## the same scripts and live clusters with the reference itself (needs cargo; SEEDS=100)
+	@$(BIN)/python host_tests/interop/differential.py --seeds $(or $(SEEDS),100)
 	@$(BIN)/python -m pytest host_tests/interop $(ARGS)
 
-vectors: $(STAMP) ## the reference's own bytes against both codecs
+vectors: $(STAMP) ## write the reference's own bytes anew (needs cargo), and hold both codecs to them
+	@$(BIN)/python host_tests/interop/vectors.py
 	@$(BIN)/python -m pytest host_tests/conformance $(ARGS)
 
 format: $(STAMP) ## format every Python file

@@ -9,7 +9,7 @@ import leaves in use on the 32-bit VM, which has a board's word size and heap bl
 the file imports was there already, and after a collection. Frame is the largest of the file's
 functions (tools/frames.py). A minimal node is what MINIMAL names and all that importing those
 loads. The smallest heap is found by bisection with -X heapsize. Bytes per member are read off
-tables for 16, 64 and 200 members.
+tables for 16, 64 and 200 members. A budget is what must not be exceeded, an aim what we would like.
 
 Without a 32-bit VM the RAM columns stay empty and their budgets are not compared; one line says
 so.
@@ -332,8 +332,11 @@ def print_report(report: Report) -> None:
             f"{size.mpy_bytes:8} {ram:>7} {size.frame_words:6}  {'yes' if size.minimal else ''}"
         )
     print()
+    budgets = json.loads(BUDGETS.read_text())
     for name, value in measured(report).items():
-        print(f"{name:26} {value:7}")
+        budget = budgets[name]
+        aim = f", aim {budget['aim']}" if "aim" in budget else ""
+        print(f"{name:26} {value:7}  budget {budget['limit']}{aim}")
     if report.mpy_heap_kib is not None:
         print(f"{'minimal_mpy_heap_kib':26} {report.mpy_heap_kib:7}")
     for count, cost in sorted(report.table_bytes.items()):

@@ -81,7 +81,8 @@ def test_bytes_per_member_are_split_into_a_marginal_and_a_fixed_share():
 
 def test_a_budget_that_is_exceeded_is_named():
     budgets = json.loads(size.BUDGETS.read_text())
-    assert size.exceeded({"member_bytes": 40, "minimal_ram_bytes": 27648}, budgets) == []
+    limits = {name: budget["limit"] for name, budget in budgets.items()}
+    assert size.exceeded(limits, budgets) == []
     (line,) = size.exceeded({"member_bytes": 41}, budgets)
     assert line.startswith("member_bytes is 41, 40 is the budget (table bytes")
 
@@ -103,3 +104,7 @@ def test_a_file_that_the_vm_cannot_import_is_named_and_fails_the_check(library, 
     out = capsys.readouterr().out
     assert "small.udp cannot be imported on the 32-bit VM: ImportError" in out
     assert "a minimal node cannot be imported" in out
+
+
+def test_the_library_keeps_its_budgets(mp32, capsys):
+    assert size.main(["--check"]) == 0, capsys.readouterr().out
