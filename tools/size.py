@@ -9,7 +9,7 @@ import leaves in use on the 32-bit VM, which has a board's word size and heap bl
 the file imports was there already, and after a collection. Frame is the largest of the file's
 functions (tools/frames.py). A minimal node is what MINIMAL names and all that importing those
 loads. The smallest heap is found by bisection with -X heapsize. Bytes per member are read off
-tables for 16, 64 and 200 members. A budget is what must not be exceeded, an aim what we would like.
+tables for 16, 64 and 200 members. A budget must not be exceeded; an aim is what we would like.
 
 Without a 32-bit VM the RAM columns stay empty and their budgets are not compared; one line says
 so.
