@@ -22,7 +22,7 @@ SEEDS ?=
 ARGS ?=
 export SEEDS
 
-.PHONY: help demo test check lint types floors coverage vm size bench interop vectors format typings clean
+.PHONY: help demo test check lint types floors coverage vm size bench sim interop vectors format typings clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -66,6 +66,11 @@ size: $(STAMP) vm ## bytes and lines per file, RAM on the 32-bit VM, against the
 
 bench: $(STAMP) vm ## microseconds and heap bytes per event, on every interpreter
 	@$(BIN)/python tools/bench.py
+
+# Without SEEDS what CI can afford; with SEEDS results are kept, and a stopped run goes on where it was.
+sim: $(STAMP) vm ## whole clusters on a virtual clock, each seed twice (SEEDS=10000)
+	@$(BIN)/python tools/simulate.py swarm $(if $(SEEDS),--seeds $(SEEDS) --results .cache/simulation/swarm.jsonl \
+		,--seeds 300 --budget 45)
 
 interop: $(STAMP) vm ## the same scripts and live clusters with the reference itself (needs cargo; SEEDS=100)
 	@$(BIN)/python host_tests/interop/differential.py --seeds $(or $(SEEDS),100)

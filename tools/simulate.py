@@ -273,7 +273,13 @@ def _parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("plot", help="the pictures")
     one.add_argument("--out", type=Path, default=Path("."), help="a folder")
-    one.add_argument("--picture", action="append", default=[], help="only this one")
+    one.add_argument(
+        "--picture",
+        action="append",
+        default=[],
+        choices=("detect", "spread", "false", "traffic", "timeline"),
+        help="only this one; may be repeated",
+    )
     one.add_argument("--quick", action="store_true", help="small clusters, few samples")
     one.set_defaults(work=plot)
     return parser

@@ -99,7 +99,7 @@ def detect(
     victims: list[tuple[bytes, int]] = []
     for kill in range(kills):
         # at any moment of anybody's round
-        world.run(world.now_us + rng.below(max(2, count // kills) * period_us))
+        world.run(world.now_us + rng.below(min(count, 12) * period_us))
         node = world.nodes[(kill * 7 + rng.below(7)) % count]
         if not node.is_up:
             continue
