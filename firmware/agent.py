@@ -7,8 +7,8 @@ gossip at once lets the others say whether they gave us up meanwhile.
 
 Clash of addresses: two nodes with one address make their peers tell each of them that it is Down,
 for ever. Signs: a datagram from our own address while we asked nobody (two within ten minutes), or
-more than twelve renewals of our identity in a minute (nine are what a board with an empty memory
-needs at most to pass a life with unix seconds). Then the board says so and keeps silent for a
+more than twenty renewals of our identity in a minute (fourteen are what a board with an empty
+memory needs at most to pass a life with unix seconds). Then the board says so and keeps silent for a
 minute, the next times for 2, 4 .. 60 minutes, and asks for a new address after that.
 """
 
@@ -31,7 +31,7 @@ _AGE_MAX_MS = const(500000000)
 _ECHO_MS = const(1000)
 _SIGNS_MAX = const(2)
 _SIGNS_MS = const(600000)
-_RENEWALS_MAX = const(12)
+_RENEWALS_MAX = const(20)
 _RENEWALS_MS = const(60000)
 _ASIDE_FIRST_MS = const(60000)
 _ASIDE_LAST_MS = const(3600000)
@@ -123,12 +123,14 @@ class BoardAgent(Agent):
             self.joining.restart()
         self.is_up = True
         self.alone_ms = 0
+        self._before = now_ms
+        if self.is_silent:
+            return
         if foca.connection == _CONNECTED:  # what was due while we could not hear is void
             stop(foca, _DISCONNECTED)
         if not foca.is_undead():
             reconsider(foca)
             foca.gossip()
-        self._before = now_ms
 
     def _take_address(self, host):
         foca = self.foca

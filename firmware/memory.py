@@ -9,7 +9,7 @@ valid when its length and its CRC are right, and of two valid ones the later seq
 How often it is written: once at each boot; after that only when something changed, and not
 within `INTERVAL_MS` of the last time, 60 minutes: at most 8,760 times a year of running, and not
 at all in a quiet cluster, because peers that are still there are kept even if others would do as
-well. A planned reset and a crash write once more.
+well. A planned reset, a crash, and a bump that jumped by more than 1,000 write once more.
 
 The bump is that of this life. The next one starts one above, or at unix seconds if the clock is
 set and later, so it grows without a clock. If a life renewed its identity and ended before that
@@ -28,6 +28,7 @@ every day for half an hour would never remember anybody."""
 PEERS_MAX = const(8)
 
 _NAMES = ("foca-memory-a.bin", "foca-memory-b.bin")
+_JUMP = const(1000)
 _HEAD = const(24)
 _PLANNED = const(1)
 _CRASHED = const(2)
@@ -167,6 +168,8 @@ class Memory:
             self._left_ms -= ticks_diff(now_ms, self._before)
         self._before = now_ms
         if bump > self.bump:
+            if bump - self.bump > _JUMP:  # past a life with unix seconds: worth a write at once
+                self._left_ms = 0
             self.bump = bump
             self._is_changed = True
         peers = [text for text in self.peers if text in active]

@@ -52,7 +52,7 @@ class Station:
         self.dog = watchdog.start() if settings.WATCHDOG else None
         self.started_ms = self.radio_ms = self.flash_ms = ticks_ms()
         self.radio_errors = 0
-        self.reason = ""
+        self.reason = self.link.reason
         self.has_told_alone = False
         self.is_healthy = False
         self.clashes = 0
@@ -80,7 +80,10 @@ class Station:
             self.remember(now_ms)
         if self.dog and 0 <= ticks_diff(now_ms, self.radio_ms) < _RADIO_MS:
             self.dog.feed()
-        self.agent.udp.wait(wait_ms) if self.agent.is_up else time.sleep_ms(wait_ms)
+        if self.agent.is_up and not self.agent.is_silent:
+            self.agent.udp.wait(wait_ms)
+        else:
+            time.sleep_ms(wait_ms)
 
     def follow_link(self, now_ms):
         """Ask the radio, and do what the link supervisor wants."""

@@ -102,7 +102,7 @@ PORTS = {"esp32": ESP32, "rp2": RP2}
 
 
 class Status:
-    """What the radio says now. `deaf_ms`: since the last datagram, -1: none since the board runs."""
+    """What the radio says now. `deaf_ms`: since the last datagram, -1: there was none ever."""
 
     def __init__(self):
         self.code = 0

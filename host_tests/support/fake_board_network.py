@@ -34,6 +34,8 @@ class Network:
         self.rng = Rng(seed)
         self.loss_percent = loss_percent
         self.boards = []
+        self.outsiders = []
+        """Receivers that are no `Board`, see fake_board.py."""
         self.broadcasts = 0
         self.isolated = False
         self.poll_ms = POLL_MS
@@ -46,7 +48,7 @@ class Network:
         return board
 
     def send(self, sender, octets, data):
-        for board in self.boards:
+        for board in self.boards + self.outsiders:
             if board is sender or not board.is_on:
                 continue
             if octets == _EVERYBODY or octets == board.octets:
@@ -149,7 +151,7 @@ class Board(Runtime):
         now_ms = ticks_add(network.now_ms, 0)
         arrived = [item for item in self.air if item[0] <= network.now_ms]
         self.air = [item for item in self.air if item[0] > network.now_ms]
-        arrived.sort()
+        arrived.sort(key=lambda item: item[0])
         for item in self.air:
             self.wakes_ms = min(self.wakes_ms, max(item[0], self.free_ms))
         self.dropped += max(0, len(arrived) - self.queue_max)
