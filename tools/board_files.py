@@ -22,6 +22,7 @@ from board_settings import EXAMPLE
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "lib" / "foca"
 FIRMWARE = ROOT / "firmware"
+BOARDS = ROOT / "boards"
 CACHE = ROOT / ".cache" / "deploy"
 
 SOURCE_ONLY = ("boot.py", "main.py")  # MicroPython starts no other form of these
@@ -98,6 +99,16 @@ def firmware_files(form: str) -> list[Wanted]:
     if not any(file.path == MAIN for file in wanted):
         raise BoardError(REFUSED, f"{FIRMWARE / 'main.py'} is missing: is this a whole clone?")
     return sorted(wanted, key=lambda file: (file.path[1:] in SOURCE_ONLY, file.path))
+
+
+def board_file(board: str, form: str) -> list[Wanted]:
+    """The constants of this board (which pin the LED is on); they are part of a frozen image."""
+    source = BOARDS / board / "board.py"
+    if form == "frozen" or not source.exists():
+        return []
+    if form == "source":
+        return [Wanted("/board.py", source.read_bytes())]
+    return [Wanted("/board.mpy", compiled(source, "board.py", 2))]
 
 
 # ---- the difference

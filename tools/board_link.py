@@ -23,11 +23,17 @@ import time
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from mpremote.transport import (  # type: ignore[import-untyped]
+import own_python
+
+own_python.require("mpremote")
+
+from mpremote.transport import (  # type: ignore[import-untyped]  # noqa: E402
     TransportError,
     TransportExecError,
 )
-from mpremote.transport_serial import SerialTransport  # type: ignore[import-untyped]
+from mpremote.transport_serial import (  # type: ignore[import-untyped]  # noqa: E402
+    SerialTransport,
+)
 
 REFUSED = 1
 NO_BOARD, WHICH_BOARD, PORT_BUSY, TOO_OLD, FLASH_FULL, CABLE, SETTINGS = range(3, 10)
@@ -244,21 +250,29 @@ class Board:
                     self._transport.exit_raw_repl()
             with contextlib.suppress(OSError):
                 self._transport.close()
+            # mpremote leaves a port open that is gone, and then its name is not free for the next.
+            self._transport.serial.close()
             self._transport = None
 
     def enter(self, soft_reset: bool) -> None:
-        """Stop what runs, wait at the raw REPL."""
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it has read
-                self.transport.enter_raw_repl(soft_reset, timeout_overall=ANSWER_S)
-        except OSError:
-            raise self.lost("reach the REPL") from None
-        except TransportError:
-            raise BoardError(
-                NO_REPL,
-                f"{self.port}: no MicroPython answers: press the reset button and run this again;"
-                " if it stays so, flash MicroPython first (docs/BOARDS.md)",
-            ) from None
+        """Stop what runs, wait at the raw REPL.
+
+        Twice: a board that was just plugged in does not notice a Ctrl-C while it boots.
+        """
+        for limit_s in (ANSWER_S / 4, ANSWER_S):
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it read
+                    self.transport.enter_raw_repl(soft_reset, timeout_overall=limit_s)
+                return
+            except OSError:
+                raise self.lost("reach the REPL") from None
+            except TransportError:
+                pass
+        raise BoardError(
+            NO_REPL,
+            f"{self.port}: no MicroPython answers: press the reset button and run this again;"
+            " if it stays so, flash MicroPython first (docs/BOARDS.md)",
+        )
 
     def reset(self) -> None:
         """A reset as by power: the connection stays open where the port survives it."""

@@ -20,7 +20,8 @@ What happens, in this order:
 
 Forms, and where things go:
 
-    --mpy      (default) compiled: /lib/foca/*.mpy and the firmware's modules beside main.py
+    --mpy      (default) compiled: /lib/foca/*.mpy, and beside main.py the firmware's modules and
+               the board's constants (boards/NAME/board.py)
     --source   the same as .py files; a board needs 64 kB of heap to compile them
     --frozen   the library is in the flashed image (make firmware): only the firmware's own files
 
@@ -235,7 +236,8 @@ def install(board: Board, job: Job) -> None:
     board.load_tools()
     folders = {str(PurePosixPath(file.path).parent) for file in job.files} | {"/", "/lib/foca"}
     found = board.look(sorted(folders))
-    files = [*job.files, settings_file(board, job, found)]
+    files = [*job.files, *board_files.board_file(facts.board, job.form)]
+    files.append(settings_file(board, job, found))
     files.sort(key=lambda file: file.path[1:] in SOURCE_ONLY)
     plan = make_plan(files, found)
     check_room(board, plan, found)

@@ -8,7 +8,9 @@ import os
 import pty
 import re
 import shutil
+import subprocess
 import sys
+import time
 import tty
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import find_micropython
 import pytest
 import serial
 from foca.aio import Member
+from mpremote import transport_serial
 from support.fake_board_repl import BoardOnCable
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,7 +44,7 @@ ANSWERS = """\
 import sys
 while True:
     line = ""
-    while not line.endswith("\r"):
+    while not line.endswith("\\r"):
         line += sys.stdin.read(1)
     line = line.strip()
     if line == "stats":
@@ -80,8 +83,10 @@ def clone(tmp_path, monkeypatch, cache):
     (firmware / "radio.py").write_text("power = 1\n")
     monkeypatch.setattr(board_files, "LIBRARY", library)
     monkeypatch.setattr(board_files, "FIRMWARE", firmware)
+    monkeypatch.setattr(board_files, "BOARDS", folder / "boards")
     monkeypatch.setattr(board_files, "CACHE", cache)
     monkeypatch.setattr(board_link, "RETURN_S", 5.0)
+    monkeypatch.setattr(transport_serial, "time", Hurry)
     monkeypatch.setenv(board_settings.PASSWORD_VARIABLE, PASSWORD)
     return folder
 
@@ -124,6 +129,17 @@ def on_board(board):
     files = board.files()
     files.pop("/settings.py", None)
     return files
+
+
+class Hurry:
+    """What mpremote sees as the module `time`: it looks for an answer every 10 ms, which is most
+    of what a test would last."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    @staticmethod
+    def sleep(seconds):
+        time.sleep(min(seconds, 0.001))
 
 
 class UsbPort:
@@ -185,6 +201,18 @@ def test_one_changed_file_is_copied_alone(clone, board, capsys):
     out = capsys.readouterr().out
     assert re.findall(r"^  1/1  (\S+)", out, re.MULTILINE) == ["/radio.mpy"]
     assert on_board(board) == wanted()
+
+
+def test_the_constants_of_the_board_come_along(clone, board, monkeypatch):
+    for name, led in (("RPI_PICO_W", "LED"), ("ESP32_GENERIC", 2)):
+        (clone / "boards" / name).mkdir(parents=True)
+        (clone / "boards" / name / "board.py").write_text(f"LED = {led!r}\n")
+    assert run(board, "--source", "--no-follow") == 0
+    files = on_board(board)
+    assert files.pop("/board.py") == b"LED = 'LED'\n"
+    assert files == wanted("source")
+    assert run(board, "--no-follow") == 0
+    assert on_board(board).keys() - wanted().keys() == {"/board.mpy"}
 
 
 def test_a_file_that_left_the_library_leaves_the_board(clone, board):
@@ -400,6 +428,13 @@ def test_a_flash_that_is_full_after_all_is_mended_after_making_room(
     assert on_board(board) == wanted()
 
 
+def test_a_ctrl_c_that_is_lost_while_the_board_boots_is_sent_again(clone, board, monkeypatch):
+    assert run(board) == 0
+    monkeypatch.setattr(board_link, "ANSWER_S", 2.0)
+    board.ctrl_c_to_lose = 1
+    assert run(board) == 0
+
+
 def test_a_port_where_nothing_answers(clone, monkeypatch, capsys):
     monkeypatch.setattr(board_link, "ANSWER_S", 0.3)
     master, slave = pty.openpty()
@@ -561,6 +596,21 @@ def test_the_manual_lists_every_exit_status(capsys):
         if name.isupper() and isinstance(value, int) and name not in ("CHUNK_BYTES",)
     }
     assert codes <= listed
+
+
+def test_any_python_finds_the_tools_that_make_has_installed():
+    """`python tools/deploy.py` with one that has no mpremote: -S hides what is installed."""
+    system = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info[1]}"
+    done = subprocess.run(
+        [system, "-S", "tools/deploy.py", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: deploy.py")
 
 
 def test_all_and_one_port_exclude_each_other():

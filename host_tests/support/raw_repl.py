@@ -166,13 +166,16 @@ class Board:
         return self.error is None
 
     def run_file(self, name):
+        """Run a file if it exists; False when it raised."""
         try:
             with open(name) as file:
                 text = file.read()
         except OSError:
-            return
-        if not self.run(text):
+            return True
+        good = self.run(text)
+        if not good:
             sys.print_exception(self.error, sys.stdout)
+        return good
 
     def leave(self, kind):
         """A soft reset: announced, then the process ends and is started again."""
@@ -191,12 +194,14 @@ class Board:
                     is_announced = True
                     self.status.write("U")
                 while files:
-                    self.run_file(files.pop(0))
+                    if not self.run_file(files.pop(0)):
+                        files.clear()  # main.py does not run when boot.py was interrupted
                 if self.is_raw:
                     self.raw()
                 else:
                     self.friendly()
             except KeyboardInterrupt:
+                files.clear()
                 self.status.write("C")
 
     def raw(self):
