@@ -195,9 +195,10 @@ def size(options: argparse.Namespace) -> int:
     ratio = large.per_node_second_us() / small.per_node_second_us()
     for one in (small, large):
         print(
-            f"{one.nodes} nodes, {one.seconds} s simulated: {one.wall:.1f} s "
-            f"(+ {one.preload:.1f} s to preload), {one.per_node_second_us():.0f} us per node and "
-            f"second, {one.events} events, {one.datagrams} datagrams, {one.memory_mb:.0f} MB"
+            f"{one.nodes} nodes, {one.seconds} s simulated: {one.wall:.1f} s, "
+            f"{one.cpu:.1f} s of one core (+ {one.preload:.1f} s to preload), "
+            f"{one.per_node_second_us():.0f} us per node and second, {one.events} events, "
+            f"{one.datagrams} datagrams, {one.memory_mb:.0f} MB"
         )
     print(f"cost per node and second: {ratio:.2f} times that of {small.nodes} nodes")
     return 0

@@ -278,19 +278,20 @@ def idle(seed: int, count: int, seconds: int, config: Config) -> Traffic:
 
 
 class Size(NamedTuple):
-    """What a run costs this machine."""
+    """What a run costs this machine: seconds on the wall, and seconds of one core."""
 
     nodes: int
     seconds: int
     preload: float
     wall: float
+    cpu: float
     events: int
     datagrams: int
     memory_mb: float
 
     def per_node_second_us(self) -> float:
         """Microseconds of one core for a node's second, without the preloading."""
-        return self.wall / self.nodes / self.seconds * 1e6
+        return self.cpu / self.nodes / self.seconds * 1e6
 
 
 def size(count: int, seconds: int, config: Config, report: bool = False) -> Size:
@@ -300,15 +301,17 @@ def size(count: int, seconds: int, config: Config, report: bool = False) -> Size
     preload = time.perf_counter() - start
     events = world.events
     start = time.perf_counter()
+    start_cpu = time.process_time()
     for second in range(seconds):
         world.run(world.now_us + SECOND)
         if report and second % 10 == 9:
             wall = time.perf_counter() - start
             print(f"  {second + 1:4} s simulated, {wall:6.1f} s", flush=True)
     wall = time.perf_counter() - start
+    cpu = time.process_time() - start_cpu
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sent = sum([node.datagrams for node in world.nodes])
-    return Size(count, seconds, preload, wall, world.events - events, sent, memory)
+    return Size(count, seconds, preload, wall, cpu, world.events - events, sent, memory)
 
 
 class Joined(NamedTuple):
