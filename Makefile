@@ -22,7 +22,7 @@ SEEDS ?=
 ARGS ?=
 export SEEDS
 
-.PHONY: help demo test check lint types floors coverage vm size bench sim interop vectors format typings clean
+.PHONY: help demo test check lint types floors coverage vm size bench sim interop vectors package deploy format typings clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -79,6 +79,12 @@ interop: $(STAMP) vm ## the same scripts and live clusters with the reference it
 vectors: $(STAMP) ## write the reference's own bytes anew (needs cargo), and hold both codecs to them
 	@$(BIN)/python host_tests/interop/vectors.py
 	@$(BIN)/python -m pytest host_tests/conformance $(ARGS)
+
+package: $(STAMP) ## the library as .mpy files for mip, with checksums, into dist/
+	@$(BIN)/python tools/package.py
+
+deploy: $(STAMP) ## put it on a board and watch it join: make deploy ARGS='--board RPI_PICO_W --ssid NAME'
+	@$(BIN)/python tools/deploy.py $(ARGS)
 
 format: $(STAMP) ## format every Python file
 	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet .
