@@ -300,6 +300,9 @@ def test_three_parties_and_a_number_reach_the_reader():
         assert node.news() == [("DataReceived", who(2)), ("DataSent", who(5))]
         assert (foca.message_tag, foca.message_number) == (3, 99)
         assert foca.identity_of(foca.message_third) == who(2)
+        foca.probe.number = 54
+        node.probes()
+        assert (foca.message_tag, foca.message_number) == (0, 55)
 
 
 def test_a_node_may_be_told_of_members_before_it_starts():

@@ -96,6 +96,20 @@ def test_any_helpers_answer_counts_and_no_outsiders():
             assert node.knows(target) == (0, ALIVE)
 
 
+def test_a_helper_of_an_earlier_probe_does_not_count():
+    """foca: 4.5 step 4. Who was asked is forgotten with the cycle; an answer counts once."""
+    for strict in BOTH:
+        node, target = probing(strict, 6)
+        helpers = [one.dst for one in asked(node)]
+        node.passes(1000)
+        now = node.foca.identity_of(PROBED)
+        for helper in helpers:
+            number = node.foca.probe.number
+            assert number == 2
+            assert node.hears(helper, FORWARDED_ACK, number, third=now) == OK
+        assert not node.foca.probe.acked
+
+
 def test_a_lonely_pair_has_no_helpers():
     """foca: 4.5 step 3."""
     for strict in BOTH:
@@ -312,9 +326,11 @@ def test_the_probe_remembers_whom_it_asked():
     for strict in BOTH:
         node, target = probing(strict, 2)
         node.applies([(target, 1, ALIVE)])
+        assert node.foca.identity_of(PROBED) == target
+        assert node.foca.members.incarnations[PROBED] == 0
         node.passes(1500)
+        assert ("ProbeFailed", target) in node.news()
         assert node.knows(target) == (1, ALIVE), "Suspect with incarnation 0 is stale"
-        assert node.foca.members.incarnations[PROBED] == 0 or node.foca.probe.number == 2
 
 
 def test_requests_to_strangers_are_relayed_up_to_a_limit():
