@@ -16,7 +16,8 @@ It plays `machine`, `network`, `socket`, `select`, `time` and flash of one port:
 
 and nothing else: a call that no port has is an AttributeError. The radio needs 1.5 s for an
 address. A watchdog that is not fed for its timeout ends the life, as machine.reset does; so does
-Ctrl-C, after which there is no next one. Sleeping and polling let time pass, and each turn of the loop a millisecond.
+Ctrl-C, after which there is no next one. Sleeping and polling let time pass, and each turn of the
+loop a millisecond.
 Runs on CPython and on MicroPython.
 """
 
