@@ -102,7 +102,12 @@ KEPT = "/main_before_foca.py"
 # What the log says, by itself or when asked; the test reads firmware/ for these words.
 ADDRESS_LINE = re.compile(r"\baddress ((?!0\.0\.0\.0)\d+\.\d+\.\d+\.\d+:\d+)")
 PEER_LINE = re.compile(r"\bMemberUp (\d+\.\d+\.\d+\.\d+:\d+)|(\S+)#\d+ Alive")
-TROUBLE_LINE = re.compile(r"foca: (safe mode|crashed): ")
+TROUBLE_LINE = re.compile(r"foca: (safe mode|crashed): |^(Type \"help\(\)\")")
+TROUBLES = {
+    "safe mode": "the board is in safe mode",
+    "crashed": "the program on the board crashed",
+    'Type "help()"': "the program on the board ended",
+}
 ASK_AFTER_S = 4.0
 ASK = b"stats\rmembers\r"  # commands of firmware/console.py
 
@@ -346,7 +351,7 @@ class Follower:
         """
         line = next(self.lines)
         now_s = time.monotonic()
-        if line is None and now_s - self.heard_s > ASK_AFTER_S:
+        if line is None and not self.trouble and now_s - self.heard_s > ASK_AFTER_S:
             self.heard_s = now_s
             self.board.type(ASK)
         if not line:
@@ -360,8 +365,8 @@ class Follower:
         elif peer and self.address and not self.peer:
             self.peer = peer[1] or peer[2]
         trouble = TROUBLE_LINE.search(line)
-        if trouble:
-            self.trouble = trouble[1]
+        if trouble and not self.trouble:
+            self.trouble = TROUBLES[trouble[1] or trouble[2]]
 
     def verdict(self) -> BoardError | None:
         """None when all is well."""
@@ -371,8 +376,8 @@ class Follower:
         if self.trouble:
             return BoardError(
                 NO_ADDRESS,
-                f"{port}: the board says {self.trouble}, the lines above say why: mend that (a"
-                " mistake in settings.py: --settings FILE or --ssid NAME), then run this again",
+                f"{port}: {self.trouble}, the lines above say why: mend that (a mistake in"
+                " settings.py: --settings FILE or --ssid NAME), then run this again",
             )
         if not self.address:
             return BoardError(

@@ -119,11 +119,8 @@ def installed(port, tmp_path_factory):
     return port
 
 
-def test_two_nodes_form_a_mesh_in_its_memory(installed):
+def test_the_library_runs_on_the_real_firmware_and_says_what_it_costs(installed):
     assert mpremote(installed, "run", str(TWO_NODES)).splitlines()[-1] == "mesh"
-
-
-def test_what_it_costs_is_printed(installed):
     heap = mpremote(installed, "exec", HEAP).strip()
     assert heap.startswith("heap: ")
     set_members = f"import sys; sys.argv[:] = ['', {MEMBERS!r}]"
