@@ -6,10 +6,10 @@ everybody is dead, and tell them so afterwards. When the link is back, probing s
 gossip at once lets the others say whether they gave us up meanwhile.
 
 Clash of addresses: two nodes with one address make their peers tell each of them that it is Down,
-for ever. Signs: a datagram from our own address while we asked nobody (two within ten minutes), or
-more than twenty renewals of our identity in a minute (fourteen are what a board with an empty
-memory needs at most to pass a life with unix seconds). Then the board says so and keeps silent for
-a minute, the next times for 2, 4 .. 60 minutes, and asks for a new address after that.
+for ever. Signs: a datagram from our own address while we asked nobody (two within ten minutes),
+or more than twenty renewals of our identity in a minute (fourteen are what a board with an empty
+memory needs at most to pass a life with unix seconds). Then the board says so, asks for a new
+address, and keeps silent for a minute if it gets the same one; the next times for 2, 4 .. 60.
 """
 
 from array import array
