@@ -30,10 +30,13 @@ from foca.wire import (
     ANNOUNCE,
     DOWN,
     FLAGS,
+    FORWARDED_ACK,
     GOSSIP,
     HAS_MEMBERS,
     HAS_NUMBER,
     HAS_THIRD,
+    INDIRECT_PING,
+    PING,
     PING_REQ,
     SUSPECT,
 )
@@ -295,14 +298,18 @@ def test_three_parties_and_a_number_reach_the_reader():
         node = Scene(1, strict=strict, notify_data=True)
         node.applies([(who(2), 0, ALIVE)])
         node.clear()
-        node.hears(who(2), PING_REQ, 99, third=who(5), incarnation=7)
         foca = node.foca
+        node.hears(who(2), FORWARDED_ACK, 98, third=who(6), incarnation=7)
+        assert node.news() == [("DataReceived", who(2))]
+        assert (foca.message_tag, foca.message_number) == (FORWARDED_ACK, 98)
+        assert foca.identity_of(foca.message_third) == who(6)
+        node.hears(who(2), PING_REQ, 99, third=who(5), incarnation=7)
         assert node.news() == [("DataReceived", who(2)), ("DataSent", who(5))]
-        assert (foca.message_tag, foca.message_number) == (3, 99)
+        assert (foca.message_tag, foca.message_number) == (INDIRECT_PING, 99)
         assert foca.identity_of(foca.message_third) == who(2)
         foca.probe.number = 54
         node.probes()
-        assert (foca.message_tag, foca.message_number) == (0, 55)
+        assert (foca.message_tag, foca.message_number) == (PING, 55)
 
 
 def test_a_node_may_be_told_of_members_before_it_starts():

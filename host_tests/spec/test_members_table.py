@@ -157,6 +157,23 @@ def test_who_is_chosen():
     assert seen == set(active[1:])
 
 
+def test_few_of_many_are_chosen_as_likely_as_one_another():
+    """foca: choose_active_members_behaviour, where trying at random is cheaper than one pass."""
+    table = Table(members_max=40)
+    active = table.add(30)
+    table.apply(31, 0, DOWN)
+    picker = Picker(table.members)
+    times = dict.fromkeys(active, 0)
+    for _ in range(1000):
+        assert picker.choose(3, 0, active[0], None) == 3
+        chosen = [picker.rows[i] for i in range(3)]
+        assert len(set(chosen)) == 3
+        for row in chosen:
+            times[row] += 1
+    assert times.pop(active[0]) == 0
+    assert min(times.values()) > 60 and max(times.values()) < 150, "about 103 each"
+
+
 def test_a_newer_identity_replaces_and_an_older_one_loses():
     """foca: sets_replaced_id_on_addr_conflict. Lost describes the known one."""
     table = Table()

@@ -67,6 +67,26 @@ def test_the_last_incarnation_renews_a_renewable_identity():
         assert node.news() == [("Rejoin", who(1, 1)), ("Active",)]
 
 
+def test_a_new_identity_starts_with_incarnation_zero():
+    """foca: 4.2 reset. Renewed, changed or reused."""
+    for strict in BOTH:
+        for become in ("renewed", "changed", "reused"):
+            node = member_of(strict, 1, notify_down_members=True)
+            node.hears(who(2), GOSSIP, updates=[(who(1), 4, SUSPECT)])
+            assert node.incarnation() == 5
+            if become == "renewed":
+                node.hears(who(2), GOSSIP, updates=[(who(1), 0, DOWN)])
+            elif become == "changed":
+                node.foca.change_identity(who(1, 1))
+            else:
+                node.foca.leave_cluster()
+                node.foca.reuse_down_identity()
+            node.clear()
+            node.hears(who(2), PING, 1)
+            (ack,) = node.sent()
+            assert ack.incarnation == node.incarnation() == 0
+
+
 def test_stale_suspicion_raises_nothing():
     """foca: incarnation_does_not_increase_for_stale_suspicion."""
     for strict in BOTH:
