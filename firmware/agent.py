@@ -79,7 +79,7 @@ class BoardAgent(Agent):
             bump=bump,
             config=config_of(settings),
             on_event=on_event,
-            udp=NoSocket(),
+            udp=NoSocket(),  # type: ignore[arg-type]
             clock=clock,
             seed=seed,
             broadcast=settings.BROADCAST,
@@ -98,7 +98,7 @@ class BoardAgent(Agent):
         """So long we still keep silent."""
         self.is_silent = False
         self.witness = Witness(self.foca)
-        self.foca.handle_data = self._hear
+        self.foca.handle_data = self._hear  # type: ignore[method-assign]
         self._handle_data = type(self.foca).handle_data
         self._before = -1
         self._rest_ms = 0

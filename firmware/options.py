@@ -5,7 +5,7 @@ False, None or a list of texts, on one line. It is read line by line instead of 
 a mistake is reported with its line, and nothing else can happen in it.
 """
 
-DEFAULTS = {
+DEFAULTS: "dict[str, object]" = {
     "SSID": None,
     "PASSWORD": "",
     "COUNTRY": "",
@@ -40,6 +40,22 @@ class SettingsError(ValueError):
 class Settings:
     """One attribute for each name in `DEFAULTS`."""
 
+    SSID: str
+    PASSWORD: str
+    COUNTRY: str
+    HOSTNAME: str
+    PORT: int
+    SEEDS: "list[str]"
+    BROADCAST: bool
+    CLUSTER_SIZE: int
+    NETWORK: str
+    MEMBERS_MAX: int
+    WATCHDOG: bool
+    RESET_AFTER_MINUTES: int
+    LED: "int | str | None"
+    CONSOLE: bool
+    LOG_DEBUG: bool
+
     def __init__(self):
         for name in DEFAULTS:
             setattr(self, name, DEFAULTS[name])
@@ -48,7 +64,7 @@ class Settings:
 def parse(text):
     """The `Settings` in the text of settings.py. Raises SettingsError for the first mistake."""
     settings = Settings()
-    seen = {}
+    seen: dict[str, int] = {}
     number = 0
     for line in text.split("\n"):
         number += 1
@@ -69,7 +85,7 @@ def parse(text):
         if problem:
             _refuse(number, "%s %s" % (name, problem))
         setattr(settings, name, value)
-    if settings.SSID is None:
+    if "SSID" not in seen:
         raise SettingsError("settings.py: SSID is missing: add SSID = 'name of your WiFi'")
     return settings
 

@@ -74,7 +74,7 @@ class Station:
             self.lamp.show(self.state(), now_ms)
             wait_ms = min(wait_ms, _BLINK_MS)
         if self.stdin:
-            self.read_console()
+            self.read_console(self.stdin)
         if ticks_diff(now_ms, self.flash_ms) >= _FLASH_MS:
             self.flash_ms = now_ms
             self.remember(now_ms)
@@ -154,12 +154,13 @@ class Station:
             self.is_healthy = True
             self.memory.note_healthy()
 
-    def read_console(self):
-        character = self.stdin.read()
+    def read_console(self, keyboard):
+        """Take what was typed, and print the answers."""
+        character = keyboard.read()
         while character:
             for line in self.console.feed(character):
                 print(line)
-            character = self.stdin.read()
+            character = keyboard.read()
 
 
 class Lamp:
@@ -196,7 +197,7 @@ class Keyboard:
 def board_constant(name, default):
     """A constant of boards/NAME/board.py, where that is frozen or copied, else `default`."""
     try:
-        import board
+        import board  # type: ignore[import-not-found]
     except ImportError:
         return default
     return getattr(board, name, default)
@@ -211,7 +212,7 @@ def open_udp(layout, port):
 def start_mine(agent):
     """The application in mine.py: what its `start` returns, or None."""
     try:
-        import mine
+        import mine  # type: ignore[import-not-found]
     except ImportError as error:
         if "mine" not in str(error):
             raise

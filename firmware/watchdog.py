@@ -14,7 +14,7 @@ from foca._port import PLATFORM
 TIMEOUT_MS = 8000
 FLAG = "foca-console.flag"
 
-_timers = []
+_timers: list[machine.Timer] = []
 
 
 def start():
