@@ -105,6 +105,23 @@ def test_a_loaded_node_goes_on_as_the_saved_one():
             goes_on(codec, strict)
 
 
+def test_a_newcomer_that_waits_for_a_feed_still_gets_it():
+    foca = make(Postcard, False)
+    peer = Foca(parse(ipv4(), "10.0.0.3:7000", 1), Config.lan(8), Log(), seed=5)
+    peer.announce(parse(ipv4(), "255.255.255.255:7000", 0))
+    data = peer.runtime.entries[-1][1]
+    foca.handle_data(data, len(data), START_MS)
+    assert foca.newcomer, "the answer to everybody waits a little"
+    save = state.dump(foca, START_MS)
+    twin = state.load(json.loads(json.dumps(save)), START_MS, Log(), handler=foca.handler)
+    later_ms = ticks_add(START_MS, 401)
+    foca.runtime.entries.clear()
+    for node in (foca, twin):
+        node.tick(later_ms)
+    assert len(foca.runtime.entries) > 0
+    assert foca.runtime.entries == twin.runtime.entries
+
+
 def test_members_and_headers_are_plain_dicts():
     foca = make(Postcard, False)
     entry = {

@@ -18,7 +18,7 @@ if _TYPING:
 
     from .node import Foca
 
-SINGLES = (0, 1, 3, 4, 6)
+SINGLES = (0, 1, 3, 4, 6, 7)
 """The timers that are no column of the table, in the order of a saved list of them."""
 
 

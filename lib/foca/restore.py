@@ -30,6 +30,7 @@ def fill(foca: "Foca", save: "dict[str, Any]", now_ms: int) -> None:
     foca.renew_step = number(save, "renew_step", 1 << 29, "state")
     foca.renewed_ms = ticks_add(now_ms, -number(save, "renewed_ago_ms", 1 << 29, "state"))
     foca.picker._cursor = number(save, "cursor", 65535, "state")
+    foca.newcomer = number(save, "newcomer", foca.members.rows - 1, "state")
     entries = get(save, "members", list, "state")
     if len(entries) > foca.config.members_max:
         raise ConfigError(

@@ -52,6 +52,7 @@ def dump(foca: Foca, now_ms: int) -> "dict[str, Any]":
         "free": _free_rows(members),
         "gone": gone,
         "cursor": foca.picker._cursor,
+        "newcomer": foca.newcomer,
         "probe": _probe_to_dict(foca),
         "timers": [_left(foca.timers.at[kind], now_ms) for kind in SINGLES],
         "rng": [members.rng._a, members.rng._b, members.rng._c],
