@@ -319,6 +319,11 @@ class Joined(NamedTuple):
 
     nodes: int
     complete: float
+    """Seconds until every view was complete, -1: not in time."""
+    nearly: float
+    """Seconds until the mean view had 99 % of the others, -1: not in time."""
+    share: float
+    """The part of the others that the mean view had at the end."""
     wall: float
     datagrams: int
 
@@ -332,11 +337,16 @@ def join(count: int, limit_seconds: int, config: Config) -> Joined:
         node.phase_us = rng.below(SECOND)
         world.call(rng.below(SECOND), lambda node=node: node.boot(config, 1, seeds))  # type: ignore[misc]
     start = time.perf_counter()
-    complete = -1.0
+    complete = nearly = -1.0
+    share = 0.0
     while world.now_us < limit_seconds * SECOND:
         world.run(world.now_us + SECOND // 2)
-        if all([node.is_up and node.foca.num_members() == count - 1 for node in world.nodes]):
+        known = [node.foca.num_members() for node in world.nodes if node.is_up]
+        share = sum(known) / count / max(1, count - 1)
+        if nearly < 0 and share > 0.99:
+            nearly = world.now_us / SECOND
+        if len(known) == count and min(known) == count - 1:
             complete = world.now_us / SECOND
             break
     sent = sum([node.datagrams for node in world.nodes])
-    return Joined(count, complete, time.perf_counter() - start, sent)
+    return Joined(count, complete, nearly, share, time.perf_counter() - start, sent)

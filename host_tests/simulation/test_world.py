@@ -2,7 +2,7 @@
 
 import pytest
 from foca.config import Config
-from simulation_measure import codec_bytes, plain, steady
+from simulation_measure import codec_bytes, join, plain, steady
 from simulation_world import MASK, SECOND, Datagram, World, record_of
 
 MILLISECOND = 1000
@@ -275,3 +275,8 @@ def test_a_preloaded_cluster_knows_itself_and_is_quiet():
     before = sum([node.datagrams for node in world.nodes])
     world.run(world.now_us + 10 * SECOND)
     assert sum([node.datagrams for node in world.nodes]) - before == 2 * 12 * 10
+
+
+def test_a_cluster_of_thirty_joins_through_one_seed_within_seconds():
+    done = join(30, 30, Config.lan(30, members_max=30))
+    assert 0 < done.nearly <= done.complete < 15 and done.share == 1.0
