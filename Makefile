@@ -22,7 +22,7 @@ SEEDS ?=
 ARGS ?=
 export SEEDS
 
-.PHONY: help demo test check lint types floors coverage vm size bench sim interop vectors package deploy format typings clean
+.PHONY: help demo test check lint types floors coverage vm size bench sim interop vectors package firmware deploy format typings clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -82,6 +82,11 @@ vectors: $(STAMP) ## write the reference's own bytes anew (needs cargo), and hol
 
 package: $(STAMP) ## the library as .mpy files for mip, with checksums, into dist/
 	@$(BIN)/python tools/package.py
+
+firmware: ## an image with the library frozen in: make firmware BOARD=RPI_PICO_W PORT_DIR=.../micropython/ports/rp2
+	@test -d "$(PORT_DIR)" -a -f "boards/$(BOARD)/manifest.py" || { \
+		echo "say which: make firmware BOARD=RPI_PICO_W PORT_DIR=/where/micropython/ports/rp2 (boards: $$(cd boards; echo */))"; exit 2; }
+	$(MAKE) -C "$(PORT_DIR)" BOARD=$(BOARD) FROZEN_MANIFEST="$(CURDIR)/boards/$(BOARD)/manifest.py"
 
 deploy: $(STAMP) ## put it on a board and watch it join: make deploy ARGS='--board RPI_PICO_W --ssid NAME'
 	@$(BIN)/python tools/deploy.py $(ARGS)
