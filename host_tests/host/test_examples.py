@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text()
 EXAMPLES = {
     "transport": ["10.0.0.2:5000: MemberUp 10.0.0.1:5000", "alone again after "],
     "identity": ["stove: MemberDown lamp#2", "lamp: Rejoin lamp#102", "is number 102 now"],
-    "small_identities": ["the last one is 192.168.4.17:8080"],
+    "small_identities": ["two octets stand for 192.168.4.17:8080"],
     "broadcast": ["says 21.5 C (version 1)", "says 22.0 C (version 2)", "known already"],
     "round_trip": [" answered after "] * 3,
     "well_known": ["['Down', 'Down', 'Down']", "Rename", "['Alive', 'Alive', 'Down']"],
