@@ -17,6 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 BIN := .venv/bin
 STAMP := .venv/.made-from-pyproject
+TYPINGS := typings/.made-from-pyproject
 N ?=
 SEEDS ?=
 ARGS ?=
@@ -30,7 +31,7 @@ help: ## this list
 demo: vm ## real MicroPython nodes find each other, one is killed, it comes back (N=5)
 	@PYTHONPATH=lib $(PYTHON) tools/demo.py $(if $(N),-n $(N))
 
-test: $(STAMP) vm lint types ## everything: lint, types, all tests on every interpreter, coverage
+test: $(STAMP) $(TYPINGS) vm lint types ## everything: lint, types, all tests on every interpreter, coverage
 	@mkdir -p .cache/coverage
 	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
 	@$(MAKE) --no-print-directory coverage
@@ -94,9 +95,12 @@ deploy: $(STAMP) ## put it on a board and watch it join: make deploy ARGS='--boa
 format: $(STAMP) ## format every Python file
 	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet .
 
-typings: $(STAMP) ## the boards' own modules for your editor, in typings/
+typings: $(TYPINGS) ## the boards' own modules for your editor, in typings/
+
+$(TYPINGS): pyproject.toml $(STAMP)
 	@$(BIN)/python -m pip install --quiet --upgrade --target typings \
 		$$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['stubs'])")
+	@touch $@
 
 clean: ## remove everything that make has made
 	rm -rf .venv .vm .cache .hypothesis .pytest_cache .ruff_cache build dist typings *.egg-info
