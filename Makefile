@@ -109,5 +109,5 @@ $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed: none found, or set PYTHON='; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo 'installing the development tools into .venv'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,plot]'
 	@touch $@
