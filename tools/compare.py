@@ -284,7 +284,9 @@ def compare(options: argparse.Namespace) -> int:
         "cells": done,
     }
     print(compare_report.write(report, options.out))
-    return 1 if failed or len(done) < len(todo) else 0
+    if not peers:
+        print("nobody is here to be compared", file=sys.stderr)
+    return 1 if failed or len(done) < len(todo) or not peers else 0
 
 
 def main(words: list[str] | None = None) -> int:

@@ -244,7 +244,8 @@ def write(report: dict[str, Any], folder: Path) -> str:
     (folder / f"{NAME}.md").write_text(page)
     (folder / f"{NAME}.json").write_text(json.dumps(report, indent=1) + "\n")
     try:
-        picture(report, folder / f"{NAME}.png")
+        if report["cells"]:
+            picture(report, folder / f"{NAME}.png")
     except ImportError:
         page += "\nno picture: make .venv/.made-from-pyproject installs matplotlib\n"
     return page
