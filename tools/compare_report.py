@@ -114,11 +114,14 @@ def notes(report: dict[str, Any]) -> list[str]:
         samples = cell["samples"]
         wrong = [sum(s.get(k, 0) for s in samples) for k in ("false_suspects", "false_downs")]
         late = sum(bool(sample.get("late")) for sample in samples)
+        apart = sum(s.get("rejoin_s", 0) is None and not s["late"] for s in samples)
         news = sum(sample.get("news", 0) for sample in samples)
         if any(wrong):
             found.append(f"{title}: {wrong[0]} false suspicions, {wrong[1]} false Downs")
         if late:
             found.append(f"{title}: {late} of {len(samples)} not within the limit, counted as it")
+        if apart:
+            found.append(f"{title}: after {apart} restarts the views were not complete in time")
         if news:
             found.append(f"{title}: {news} suspicions or Downs in the idle window")
     idle = [s for c in report["cells"] if c["what"] == "idle" for s in c.get("samples", ())]

@@ -106,9 +106,10 @@ def sample_report():
         "tcp_ip_bytes": 0.0, "tcp_packets": 0.0, "udp_packets": 2.0,
     }  # fmt: skip
     kills = [
-        {"suspect_s": s, "last_down_s": d, "late": late, "false_suspects": 0, "false_downs": late}
-        for s, d, late in ((1.0, 5.0, False), (2.0, 6.0, False), (None, 10.0, True))
-    ]
+        {"suspect_s": s, "last_down_s": d, "rejoin_s": r, "late": r is None and d == 10.0,
+         "false_suspects": 0, "false_downs": int(d == 10.0)}
+        for s, d, r in ((1.0, 5.0, 0.5), (2.0, 6.0, None), (None, 10.0, None))
+    ]  # fmt: skip
 
     def cell(peer, what, samples):
         return {"peer": peer, "nodes": 5, "what": what, "samples": samples, "load": 0.5}
@@ -151,6 +152,7 @@ def test_the_notes_tell_what_went_wrong():
     assert "- foca (Rust) is left out: cargo is not installed: install it\n" in page
     assert "- serf, 5 nodes, join: a cell failed: no luck\n" in page
     assert "MicroPython, 5 nodes, kill: 1 of 2 not within the limit, counted as it\n" in page
+    assert "kill: after 1 restarts the views were not complete in time\n" in page
     assert "MicroPython, 5 nodes, kill: 0 false suspicions, 1 false Downs\n" in page
     assert "read from the interface; 2 were lost or not readable\n" in page
     assert "at the start of a cell: 0.1 .. 0.5\n" in page
