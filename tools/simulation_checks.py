@@ -15,12 +15,13 @@
     dead          the end       the dead are Down everywhere within their bound
     views         the end       after the faults all views are equal within a bound
     quiet         the end       ... and stay equal, at the price of two datagrams a period
+    custom        each datagram, the end: custom broadcasts, see simulation_custom.py
     crash         always        the machine raises nothing
 
 A run whose tables are too small for the cluster has `overflow` instead of the last three: every
 table is used to its limit, and holds nobody for alive who is long dead.
 
-`Bounds` computes every bound from the configuration. Both files parse on MicroPython.
+`Bounds` computes every bound from the configuration. These files parse on MicroPython.
 """
 
 from foca._port import const, ticks_diff
@@ -29,6 +30,7 @@ from simulation_world import MASK, SECOND, WIDTH
 _TYPING = const(0)
 if _TYPING:
     from foca.config import Config
+    from simulation_custom import Customs
     from simulation_world import Datagram, Node, World
 
 _FIRST = const(9)
@@ -136,6 +138,7 @@ class Checks:
         self.bounds = bounds
         self.forgets = forgets or overflows
         self.overflows = overflows
+        self.customs: Customs | None = None
         self.issued: dict[bytes, int] = {}
         """Every identity that anybody ever had, and the highest incarnation he gave it."""
         count = len(world.nodes)
@@ -208,12 +211,14 @@ class Checks:
             return
         if len(datagram.data) > foca.config.send_bytes_max:
             self.fail("limits", "node %d sends %d bytes" % (node.index, len(datagram.data)))
+        datagram.sender = foca.identity()
+        if self.customs:
+            self.customs.sent(node, datagram)
         tag = foca.message_tag
         if tag == _PING or tag == _INDIRECT_PING:
             row = foca.members.find_identity(row)
             if row and foca.members.states[row] == _SUSPECT:
                 datagram.told = foca.members.incarnations[row]
-                datagram.sender = foca.identity()
 
     def _declared(self, node: "Node", record: bytes) -> None:
         """`node` declares a suspect Down: was its time really over?"""
@@ -235,7 +240,11 @@ class Checks:
         before = self.identity[node.index]
         own = self.incarnation[node.index]
         self._own_incarnation(node)
-        if datagram.told < own or not self.accepted[node.index]:
+        if not self.accepted[node.index]:
+            return
+        if self.customs and _holds_active(node, datagram.sender):
+            self.customs.accepted(node, datagram, status)
+        if datagram.told < own:
             return
         if node.has_left or before != node.foca.identity() or node.foca.connection == _UNDEAD:
             return
@@ -383,6 +392,8 @@ class Checks:
 
     def _recount(self, node: "Node") -> None:
         problem = recount(node.foca) or self._counters(node)
+        if self.customs and not problem:
+            problem = self.customs.recount(node)
         if problem:
             self.fail("recount", "node %d: %s" % (node.index, problem))
         members = node.foca.members

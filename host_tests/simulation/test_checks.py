@@ -1,7 +1,9 @@
 """Every check catches a core that is broken on purpose, and says so by its own name."""
 
 import foca.backlog
+import foca.broadcast
 import foca.identity
+import foca.items
 import foca.join
 import foca.members
 import foca.node
@@ -13,6 +15,7 @@ import foca.selfhood
 import foca.timers
 import pytest
 from simulation_checks import Bounds, attempts, recount
+from simulation_custom import recount_items
 from simulation_scenario import KINDS, Play, Scenario
 from simulation_world import SECOND
 
@@ -192,6 +195,79 @@ def test_quiet_catches_gossip_without_a_reason(break_core):
 def test_overflow_catches_the_dead_in_crowded_tables(break_core):
     break_core(foca.probing, "_set_deadline", lambda original, *args: None)
     assert "active" in caught("overflow", only=("overflow", "kill"))
+
+
+def test_custom_catches_an_item_that_is_told_for_ever(break_core):
+    def tireless(original, items, cursor):
+        before = bytes(items._left)
+        count = items.count
+        original(items, cursor)
+        if items.count == count:
+            items._left[:] = before
+
+    break_core(foca.items.Items, "fill", tireless)
+    assert "times" in caught("custom", only=("custom",))
+
+
+def test_custom_catches_what_is_delivered_twice(break_core):
+    break_core(foca.broadcast.VersionedHandler, "_wins", lambda original, *args: True)
+    assert "twice" in caught("custom", only=("custom", "duplicate"))
+
+
+def test_custom_catches_what_is_not_delivered(break_core):
+    break_core(foca.receive, "_take_items", lambda original, *args: 0)
+    assert "does not know it" in caught("custom", only=("custom",))
+
+
+def test_custom_catches_bytes_that_are_not_those_published(break_core):
+    def offset(original, items, buf, start, end, transmissions):
+        kept = original(items, buf, start, end, transmissions)
+        items.store[items._used() - 1] ^= 1 if end - start > 30 else 0
+        return kept
+
+    break_core(foca.items.Items, "add", offset)
+    assert "not what was published" in caught("custom", only=("custom",))
+
+
+def test_recount_catches_news_that_is_not_passed_on(break_core):
+    break_core(foca.receive, "keep_item", lambda original, *args: None)
+    assert "items are gone" in caught("recount", only=("custom",))
+
+
+def test_recount_catches_an_eviction_that_was_not_counted(break_core):
+    break_core(foca.items.Items, "_evict", lambda original, items: items._remove(0))
+    assert "items are gone" in caught("recount", only=("custom",))
+
+
+def test_recount_sees_each_kind_of_disorder_among_items():
+    play = Play(Scenario(1, 6, only=("custom",)))
+    play.config.items_max = 16
+    world = play.world
+    world.run(5 * SECOND)
+    node, other = world.nodes[:2]
+    play.checks.customs.publish(other)
+    while not node.foca.items.count:
+        world.run(world.now_us + 1000)
+    play.checks.customs.publish(node)
+    items = node.foca.items
+    assert recount_items(node.foca) == ""
+
+    def spoilt(column, index, value):
+        before = column[index]
+        column[index] = value
+        problem = recount_items(node.foca)
+        column[index] = before
+        assert recount_items(node.foca) == ""
+        return problem
+
+    assert "starts at" in spoilt(items._starts, 1, 3)
+    assert "transmissions" in spoilt(items._left, 0, 0)
+    assert "transmissions" in spoilt(items._left, 1, 99)
+    assert "contains 0" in spoilt(items.store, items.store.find(b"\xf0\x9f"), 0)
+    assert "evicted" in spoilt(node.foca.counters, 24, 5)
+    items.evicted, before = items.evicted + 1, items.evicted
+    assert "evicted" in recount_items(node.foca)
+    items.evicted = before
 
 
 def test_crash_catches_an_exception(break_core):
