@@ -6,7 +6,7 @@ not change the others: that is how a failure is made shorter.
 
     wires   latency loss burst duplicate reorder truncate partition oneway partial
     boards  collect block kill restart amnesia leave late powersave queue arp drift wrap sleep
-    config  small bincode forget overflow slow broadcast
+    config  small bincode forget overflow slow broadcast limited
     use     custom
 
 Time line: the nodes boot within two seconds ("late" ones later) and join through the first ones;
@@ -59,6 +59,7 @@ KINDS = (
     "slow",
     "broadcast",
     "custom",
+    "limited",
 )
 """Every kind of fault or of trouble; the place of a name is part of what a seed means."""
 
@@ -173,6 +174,9 @@ class Scenario:
             fields["send_bytes_max"] = (128, 256, 512)[rng.below(3)]
         if self.has("forget"):
             fields["remove_down_after_ms"] = 15000
+        if self.has("limited"):
+            for name in ("turn_undeads_max", "relays_max", "feeds_max", "renewals_max"):
+                fields[name] = 2
         if self.has("custom"):
             fields["items_max"] = (1, 3, 16)[self.rng("custom").below(3)]
 

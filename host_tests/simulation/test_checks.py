@@ -5,6 +5,7 @@ import foca.broadcast
 import foca.identity
 import foca.items
 import foca.join
+import foca.limits
 import foca.members
 import foca.node
 import foca.outgoing
@@ -145,6 +146,28 @@ def test_recount_catches_a_datagram_that_was_not_counted(break_core):
 
     break_core(foca.outgoing, "_hand_over", silent)
     assert "datagrams" in caught("recount")
+
+
+def test_recount_catches_a_status_that_was_not_counted(break_core):
+    def silent(original, node, status):
+        return status if status == 2 else original(node, status)
+
+    break_core(foca.node.Foca, "count", silent)
+    assert "counted status 2" in caught("recount", only=("truncate",))
+
+
+def test_recount_catches_a_member_that_is_up_without_an_event(break_core):
+    def silent(original, *args):
+        outcome = original(*args)
+        return outcome & ~4 if outcome & 8 else outcome  # a new identity, and active again
+
+    break_core(foca.members.Members, "_set", silent)
+    assert "the events tell" in caught("recount", only=("restart",))
+
+
+def test_limits_catches_answers_without_a_limit(break_core):
+    break_core(foca.limits.Limits, "take", lambda original, *args: True)
+    assert "within ten seconds" in caught("limits", only=("limited", "loss"))
 
 
 def test_recount_sees_each_kind_of_disorder():
@@ -296,7 +319,7 @@ def test_every_kind_of_trouble_is_drawn_and_changes_the_run():
     for kind in KINDS:
         outcome = Play(Scenario(7, only=("wrap", kind), seconds=15)).run()
         assert not outcome.check, (kind, outcome.problem)
-        if kind not in ("wrap", "late", "slow", "forget", "small"):  # may change nothing here
+        if kind not in ("wrap", "late", "slow", "forget", "small", "limited"):  # may not matter
             assert outcome.digest != plain.digest, kind
 
 
