@@ -216,7 +216,8 @@ def size(options: argparse.Namespace) -> int:
 def join(options: argparse.Namespace) -> int:
     """The subcommand."""
     count = options.nodes
-    done = simulation_measure.join(count, options.seconds, Config.lan(count, members_max=count))
+    config = Config.lan(count, members_max=count)
+    done = simulation_measure.join(count, options.seconds, config)
     nearly = f"after {done.nearly:.1f} s" if done.nearly >= 0 else "not in time"
     complete = f"after {done.complete:.1f} s" if done.complete >= 0 else "not in time"
     print(
@@ -224,6 +225,13 @@ def join(options: argparse.Namespace) -> int:
         f"{complete} ({done.share:.1%} at the end); {done.datagrams} datagrams, "
         f"{done.wall:.1f} s of this machine"
     )
+    fed = min(count - 2, simulation_measure.FED)
+    if done.missing and done.missing[0]:
+        seconds = 10 + simulation_measure.last_of(done.missing[0], count, fed, config)
+        print(
+            f"pairs that did not know each other, every 10 s: {' '.join(map(str, done.missing))}; "
+            f"with those of the first 10 s all are expected to be complete after {seconds:.0f} s"
+        )
     return 0 if done.complete >= 0 else 1
 
 

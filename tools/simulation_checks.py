@@ -69,6 +69,7 @@ _DATA_STATUSES = (1, 2, 3, 4, 5, 6, 13)
 """What nothing but a datagram is answered with here, see foca/status.py."""
 
 _JOIN_MS = const(75000)  # the longest pause between two tries to find peers
+_RESTLESS = const(100)  # a turn does many things, so a few are enough for all that can be due
 _LIMITS_MS = const(10000)  # what is rate limited is allowed again after so long
 
 
@@ -79,6 +80,8 @@ class Tally:
         self.active = 0
         self.received = 0
         self.renewals = 0
+        self.restless = 0
+        """How many turns in a row wanted another one at once."""
         self.statuses = [0] * 16
         self.limited: dict[int, list[int]] = {_FEED: [], _TURN_UNDEAD: [], -_REJOIN: []}
         """The times of what is rate limited, by tag or minus event: the last ten seconds."""
@@ -320,6 +323,10 @@ class Checks:
         self._own_incarnation(node)
         if not 0 <= wait_ms <= 60000:
             self.fail("limits", "node %d wants to wait %d ms" % (node.index, wait_ms))
+        tally = self.tally[node.index]
+        tally.restless = 0 if wait_ms else tally.restless + 1
+        if tally.restless > _RESTLESS:
+            self.fail("limits", "node %d finds no rest" % node.index)
 
     # a look at everybody, now and then
 
@@ -328,8 +335,8 @@ class Checks:
         self.looks += 1
         for node in self.world.nodes:
             if node.is_up:
-                self._recount(node)
                 self._compare(node)
+                self._recount(node)
                 self._downs(node)
                 self._zombies(node)
 

@@ -53,6 +53,11 @@ def test_refutation_catches_who_does_not_refute(break_core):
     assert "suspects incarnation" in caught("refutation")
 
 
+def test_refutation_catches_updates_that_are_dropped(break_core):
+    break_core(foca.receive, "_apply_updates", lambda original, *args: 0)
+    assert "suspects incarnation" in caught("refutation", only=("loss",))
+
+
 def test_refutation_catches_a_ping_that_does_not_tell(break_core):
     """As in the reference: a suspect hears of it by chance only."""
     break_core(
@@ -91,6 +96,15 @@ def test_identity_catches_who_comes_back_older(break_core):
     assert "older than" in caught("identity", range(40), only=("restart", "reorder", "partition"))
 
 
+def test_identity_catches_who_is_known_twice(break_core):
+    def exact(original, members, row):
+        found = original(members, row)
+        return found if row != 4 or members.same_identity(found, row) else 0  # row 4: UPDATE
+
+    break_core(foca.members.Members, "find", exact)
+    assert "under two identities" in caught("identity", only=("restart",))
+
+
 def test_identity_catches_who_never_existed(break_core):
     def miscopy(original, members, source, target):
         original(members, source, target)
@@ -117,6 +131,11 @@ def test_down_catches_who_never_renews(break_core):
 def test_limits_catches_a_node_that_sleeps_too_long(break_core):
     break_core(foca.node.Foca, "tick", lambda original, *args: original(*args) + 60001)
     assert "wants to wait" in caught("limits")
+
+
+def test_limits_catches_a_clock_that_must_not_wrap(break_core):
+    break_core(foca.timers, "ticks_diff", lambda original, one, other: one - other)
+    assert "finds no rest" in caught("limits", only=("wrap",))
 
 
 def test_limits_catches_too_many_transmissions(break_core):
