@@ -173,13 +173,13 @@ def _tracer(player: Play):  # type: ignore[no-untyped-def]
 def golden(options: argparse.Namespace) -> int:
     """The subcommand."""
     rows = simulation_measure.golden(options.samples)
-    print(f"{'what':46} {'simulated':>10} {'formula':>10}  off by")
+    print(f"{'what':50} {'simulated':>10} {'formula':>10}  off by")
     bad = 0
     for row in rows:
         is_off = abs(row.off()) > simulation_measure.TOLERANCE
         bad += is_off
         mark = "  OFF" if is_off else ""
-        print(f"{row.what:46} {row.simulated:10.4f} {row.formula:10.4f} {row.off():+7.1%}{mark}")
+        print(f"{row.what:50} {row.simulated:10.4f} {row.formula:10.4f} {row.off():+7.1%}{mark}")
     return 1 if bad else 0
 
 

@@ -285,8 +285,8 @@ def golden(samples: int) -> list[Golden]:
         )
     ]
     seen = []
-    for count in (5, 16, 32):
-        few = [d for seed in range(samples // 20) for d in detect(seed, count, 1, plain(count))]
+    for count, deaths in ((5, samples // 15), (16, samples // 25), (32, samples // 75)):
+        few = [d for seed in range(deaths) for d in detect(seed, count, 1, plain(count))]
         seen += few
         rows.append(
             Golden(
