@@ -5,10 +5,10 @@
 
     floor 4   shells and options   address aio accumulate broadcast events interface join literal
                                    plain restore sockaddr state trace udp
-    floor 3   the machine          node -> verbs -> receive, probing -> selfhood -> effects
-                                   -> outgoing
+    floor 3   the machine          node -> verbs -> receive, probing -> selfhood, custom
+                                   -> effects -> outgoing
     floor 2   state and codecs     members backlog items picker probe timers limits | the codecs
-    floor 1   tools                cursor rng config identity runtime decoder codec
+    floor 1   tools                cursor rng config identity runtime records decoder codec
     floor 0   ground               _port wire errors status
 
 1. Imports point down only; within floor 3 along the arrows. A file says its floor in its first
@@ -37,9 +37,9 @@ LIBRARY = ROOT / "lib" / "foca"
 FLOORS = {
     4: "__init__ address aio accumulate broadcast events interface join literal plain restore "
     "sockaddr state trace udp",
-    3: "node verbs probing receive selfhood effects outgoing",
+    3: "node verbs probing receive custom selfhood effects outgoing",
     2: "members backlog items picker probe timers limits postcard bincode",
-    1: "cursor rng config identity runtime codec decoder",
+    1: "cursor rng config identity runtime records codec decoder",
     0: "_port wire errors status",
 }
 # Within a floor a file may import those on a lower step; all others stand on step 0.
@@ -49,6 +49,7 @@ STEPS = {
     "receive": 3,
     "probing": 3,
     "selfhood": 2,
+    "custom": 1,
     "codec": 1,
     "effects": 1,
     # The shells of floor 4 use each other in this order.
