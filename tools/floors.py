@@ -3,8 +3,8 @@
     python tools/floors.py              check lib/foca, one line for each breach
     python tools/floors.py --covered    the files that must have full branch coverage, with commas
 
-    floor 4   shells and options   address aio accumulate broadcast events interface join literal
-                                   plain restore sockaddr state trace udp
+    floor 4   shells and options   address aio accumulate broadcast events fast interface join
+                                   literal plain restore sockaddr state trace udp
     floor 3   the machine          node -> verbs -> receive, probing -> selfhood, custom
                                    -> effects -> outgoing
     floor 2   state and codecs     members backlog items picker probe timers limits | the codecs
@@ -35,8 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "lib" / "foca"
 
 FLOORS = {
-    4: "__init__ address aio accumulate broadcast events interface join literal plain restore "
-    "sockaddr state trace udp",
+    4: "__init__ address aio accumulate broadcast events fast interface join literal plain "
+    "restore sockaddr state trace udp",
     3: "node verbs probing receive custom selfhood effects outgoing",
     2: "members backlog items picker probe timers limits postcard bincode",
     1: "cursor rng config identity runtime records codec decoder",
