@@ -73,7 +73,7 @@ compare: $(STAMP) vm ## serf, the Rust agent and ours side by side: an hour (ARG
 
 # Without SEEDS what CI can afford; with SEEDS results are kept, and a stopped run goes on where it was.
 sim: $(STAMP) vm ## whole clusters on a virtual clock, each seed twice (SEEDS=10000)
-	@$(BIN)/python tools/simulate.py swarm $(if $(SEEDS),--seeds $(SEEDS) --results .cache/simulation/swarm.jsonl \
+	@$(BIN)/python tools/simulate.py swarm $(ARGS) $(if $(SEEDS),--seeds $(SEEDS) --results .cache/simulation/swarm.jsonl \
 		,--seeds 300 --budget 45)
 
 interop: $(STAMP) vm ## the same scripts and live clusters with the reference itself (needs cargo; SEEDS=100)

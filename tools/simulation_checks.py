@@ -9,18 +9,20 @@
     early         each Down     who declares a suspect Down waited suspect_to_down_after_ms first
     down          each look     who is up and can hear us is not Down with us for longer than it
                                 takes him to learn it and to refute
-    limits        each call     packets, transmissions, tables and waiting times keep to the config
+    limits        each call     packets, transmissions, tables, waiting times and what is rate
+                                limited keep to the config
     recount       each look     active, order, chains, free rows, deadlines, backlog and counters
-                                equal a recount
+                                equal a recount; the events tell as many active members
     dead          the end       the dead are Down everywhere within their bound
     views         the end       after the faults all views are equal within a bound
     quiet         the end       ... and stay equal, at the price of two datagrams a period
+    custom        each datagram, the end: custom broadcasts, see simulation_custom.py
     crash         always        the machine raises nothing
 
 A run whose tables are too small for the cluster has `overflow` instead of the last three: every
 table is used to its limit, and holds nobody for alive who is long dead.
 
-`Bounds` computes every bound from the configuration. Both files parse on MicroPython.
+`Bounds` computes every bound from the configuration. These files parse on MicroPython.
 """
 
 from foca._port import const, ticks_diff
@@ -29,6 +31,7 @@ from simulation_world import MASK, SECOND, WIDTH
 _TYPING = const(0)
 if _TYPING:
     from foca.config import Config
+    from simulation_custom import Customs
     from simulation_world import Datagram, Node, World
 
 _FIRST = const(9)
@@ -37,6 +40,7 @@ _GONE = const(8)
 _SUSPECT = const(1)
 _DOWN = const(2)
 
+_MEMBER_UP = const(0)
 _MEMBER_DOWN = const(1)
 _REJOIN = const(6)
 _PROBE_FAILED = const(7)
@@ -45,6 +49,8 @@ _DATA_SENT = const(9)
 
 _PING = const(0)
 _INDIRECT_PING = const(3)
+_FEED = const(7)
+_TURN_UNDEAD = const(10)
 
 _DISCONNECTED = const(0)
 _CONNECTED = const(1)
@@ -54,11 +60,31 @@ _TIMER_PROBE = const(1)
 _TIMER_SUSPECT = const(2)
 _TIMER_FORGET = const(5)
 
+_RENEWALS = const(23)
 _DATAGRAMS_SENT = const(26)
 _BYTES_SENT = const(27)
+_DATAGRAMS_RECEIVED = const(28)
+
+_DATA_STATUSES = (1, 2, 3, 4, 5, 6, 13)
+"""What nothing but a datagram is answered with here, see foca/status.py."""
 
 _JOIN_MS = const(75000)  # the longest pause between two tries to find peers
+_RESTLESS = const(100)  # a turn does many things, so a few are enough for all that can be due
 _LIMITS_MS = const(10000)  # what is rate limited is allowed again after so long
+
+
+class Tally:
+    """What one life of a node is seen to do, to be compared with what it counted itself."""
+
+    def __init__(self) -> None:
+        self.active = 0
+        self.received = 0
+        self.renewals = 0
+        self.restless = 0
+        """How many turns in a row wanted another one at once."""
+        self.statuses = [0] * 16
+        self.limited: dict[int, list[int]] = {_FEED: [], _TURN_UNDEAD: [], -_REJOIN: []}
+        """The times of what is rate limited, by tag or minus event: the last ten seconds."""
 
 
 class CheckError(Exception):
@@ -136,12 +162,14 @@ class Checks:
         self.bounds = bounds
         self.forgets = forgets or overflows
         self.overflows = overflows
+        self.customs: Customs | None = None
         self.issued: dict[bytes, int] = {}
         """Every identity that anybody ever had, and the highest incarnation he gave it."""
         count = len(world.nodes)
         self.identity: list[bytes] = [b""] * count
         self.incarnation = [0] * count
         self.accepted = [False] * count
+        self.tally = [Tally() for _ in range(count)]
         self.failed: list[list[tuple[bytes, int]]] = [[] for _ in range(count)]
         self.seen: list[dict[int, tuple[bytes, int, int]]] = [{} for _ in range(count)]
         self.down_us = [-1] * (count * count)
@@ -168,6 +196,7 @@ class Checks:
     def booted(self, node: "Node") -> None:
         """`node` has a new machine."""
         self._know(node)
+        self.tally[node.index] = Tally()
         self.seen[node.index] = {}
         self.failed[node.index] = []
         self.died_us[node.index] = -1
@@ -181,19 +210,27 @@ class Checks:
 
     def notified(self, node: "Node", event: int, row: int) -> None:
         """The machine of `node` reports an event."""
+        tally = self.tally[node.index]
         if event == _DATA_RECEIVED:
             self.accepted[node.index] = True
+            tally.received += 1
         elif event == _DATA_SENT:
             self._sent(node, row)
+        elif event == _MEMBER_UP:
+            tally.active += 1
         elif event == _REJOIN:
             self._know(node)
+            tally.renewals += 1
+            self._limit(node, -_REJOIN, node.foca.config.renewals_max)
         elif event == _PROBE_FAILED:
             record = node.foca.identity_of(_PROBED)
             self.failed[node.index].append((record, node.local_ms()))
             if self._is_there(record):
                 self.false_suspicions += 1
-        elif event == _MEMBER_DOWN and node.in_tick:
-            self._declared(node, node.foca.identity_of(row))
+        elif event == _MEMBER_DOWN:
+            tally.active -= 1
+            if node.in_tick:
+                self._declared(node, node.foca.identity_of(row))
 
     def _is_there(self, record: bytes) -> bool:
         """Whether the owner of `record` is up and can hear."""
@@ -208,12 +245,30 @@ class Checks:
             return
         if len(datagram.data) > foca.config.send_bytes_max:
             self.fail("limits", "node %d sends %d bytes" % (node.index, len(datagram.data)))
+        datagram.sender = foca.identity()
+        if self.customs:
+            self.customs.sent(node, datagram)
         tag = foca.message_tag
+        if tag == _FEED:
+            self._limit(node, tag, foca.config.feeds_max)
+        elif tag == _TURN_UNDEAD:
+            self._limit(node, tag, foca.config.turn_undeads_max)
         if tag == _PING or tag == _INDIRECT_PING:
             row = foca.members.find_identity(row)
             if row and foca.members.states[row] == _SUSPECT:
                 datagram.told = foca.members.incarnations[row]
-                datagram.sender = foca.identity()
+
+    def _limit(self, node: "Node", kind: int, limit: int) -> None:
+        """What may be done `limit` times at once, and as often again within ten seconds."""
+        times = self.tally[node.index].limited[kind]
+        now_ms = node.local_ms()
+        times.append(now_ms)
+        while ticks_diff(now_ms, times[0]) >= _LIMITS_MS:
+            times.pop(0)
+        if len(times) > 2 * limit:
+            what = "renews" if kind < 0 else "sends message %d" % kind
+            text = "node %d %s %d times within ten seconds"
+            self.fail("limits", text % (node.index, what, len(times)))
 
     def _declared(self, node: "Node", record: bytes) -> None:
         """`node` declares a suspect Down: was its time really over?"""
@@ -232,10 +287,15 @@ class Checks:
 
     def after_data(self, node: "Node", datagram: "Datagram", status: int) -> None:
         """`node` has read it."""
+        self.tally[node.index].statuses[status] += 1
         before = self.identity[node.index]
         own = self.incarnation[node.index]
         self._own_incarnation(node)
-        if datagram.told < own or not self.accepted[node.index]:
+        if not self.accepted[node.index]:
+            return
+        if self.customs and _holds_active(node, datagram.sender):
+            self.customs.accepted(node, datagram, status)
+        if datagram.told < own:
             return
         if node.has_left or before != node.foca.identity() or node.foca.connection == _UNDEAD:
             return
@@ -263,6 +323,10 @@ class Checks:
         self._own_incarnation(node)
         if not 0 <= wait_ms <= 60000:
             self.fail("limits", "node %d wants to wait %d ms" % (node.index, wait_ms))
+        tally = self.tally[node.index]
+        tally.restless = 0 if wait_ms else tally.restless + 1
+        if tally.restless > _RESTLESS:
+            self.fail("limits", "node %d finds no rest" % node.index)
 
     # a look at everybody, now and then
 
@@ -271,8 +335,8 @@ class Checks:
         self.looks += 1
         for node in self.world.nodes:
             if node.is_up:
-                self._recount(node)
                 self._compare(node)
+                self._recount(node)
                 self._downs(node)
                 self._zombies(node)
 
@@ -383,6 +447,8 @@ class Checks:
 
     def _recount(self, node: "Node") -> None:
         problem = recount(node.foca) or self._counters(node)
+        if self.customs and not problem:
+            problem = self.customs.recount(node)
         if problem:
             self.fail("recount", "node %d: %s" % (node.index, problem))
         members = node.foca.members
@@ -402,6 +468,19 @@ class Checks:
             return "counted %d datagrams, sent %d" % (counters[_DATAGRAMS_SENT], node.sent)
         if counters[_BYTES_SENT] != node.sent_bytes & MASK:
             return "counted %d bytes, sent %d" % (counters[_BYTES_SENT], node.sent_bytes)
+        tally = self.tally[node.index]
+        if counters[_DATAGRAMS_RECEIVED] != tally.received:
+            text = "counted %d datagrams received, reported %d"
+            return text % (counters[_DATAGRAMS_RECEIVED], tally.received)
+        if counters[_RENEWALS] != tally.renewals:
+            return "counted %d renewals of %d" % (counters[_RENEWALS], tally.renewals)
+        for status in _DATA_STATUSES:
+            if counters[status] != tally.statuses[status]:
+                text = "counted status %d %d times, answered it %d times"
+                return text % (status, counters[status], tally.statuses[status])
+        if node.foca.num_members() != tally.active:
+            text = "%d members are active, the events tell %d"
+            return text % (node.foca.num_members(), tally.active)
         return ""
 
     # the end

@@ -8,8 +8,10 @@ the phases of the nodes are staggered over one period. No checks, no digests: ma
     F5    a probe of a live member      (1 - q^2) * (1 - q^4)^k       q = 1 - loss, k helpers
           fails
     F4    who knows an update           n / (1 + (n-1) e^-(2-1/n)t)   t in periods; a limit curve
+    K     who hears a custom broadcast  s = 1 - e^-(t s)              t transmissions by each
 
-Source: SWIM (DSN 2002), sections 3 and 4, and Monte Carlo runs of the formulas themselves.
+Source: SWIM (DSN 2002), sections 3 and 4, and Monte Carlo runs of the formulas themselves. K: W.
+Kermack, A. McKendrick (1927), the final size of an epidemic.
 """
 
 import math
@@ -17,7 +19,9 @@ import resource
 import time
 from typing import NamedTuple
 
+from foca.broadcast import VersionedHandler
 from foca.config import Config
+from foca.postcard import Postcard
 from foca.rng import Rng
 from foca.runtime import MEMBER_DOWN, PROBE_FAILED
 from simulation_world import SECOND, Node, World, record_of
@@ -31,23 +35,34 @@ def codec_bytes(index: int, bump: int, state: int = 0) -> bytes:
     return bytes([0]) + record[:4] + bytes([0xFC, 0x9A, 0x02, bump, 0, state])
 
 
-def steady(seed: int, count: int, config: Config, base_us: int = 1000) -> World:
-    """`count` nodes that know each other, with phases spread over one period; at 1 s."""
+def steady(seed: int, count: int, config: Config, group: int = 0) -> World:
+    """`count` nodes that know each other, with phases spread over one period; at 1 s.
+
+    group: they are clusters of so many nodes each, side by side; 0: one cluster.
+    """
     world = World(seed, count, with_digest=False)
-    world.wires.base_us = base_us
-    rng = Rng(seed * 8 + 5)
-    members = [codec_bytes(index, 1) for index in range(count)]
-    for node in world.nodes:
-        node.phase_us = rng.below(SECOND)
-        node.start_ms = rng.below(1 << 29)
-        world.call(rng.below(_SETTLED_US), lambda node=node: _boot(node, config, members))  # type: ignore[misc]
-    world.run(_SETTLED_US)
+    populate(world, config, group)
     return world
 
 
-def _boot(node: Node, config: Config, members: list[bytes]) -> None:
-    others = members[: node.index] + members[node.index + 1 :]
-    node.boot(config, 1, [], b"".join(others))
+def populate(world: World, config: Config, group: int = 0) -> None:
+    """The same for a world that is there already."""
+    count = len(world.nodes)
+    group = group or count
+    world.wires.base_us = 1000
+    rng = Rng(world.seed * 8 + 5)
+    members = [codec_bytes(index, 1) for index in range(count)]
+    for node in world.nodes:
+        first = node.index // group * group
+        others = members[first : node.index] + members[node.index + 1 : first + group]
+        node.phase_us = rng.below(SECOND)
+        node.start_ms = rng.below(1 << 29)
+        dump = b"".join(others)
+        world.call(
+            rng.below(_SETTLED_US),
+            lambda node=node, dump=dump: node.boot(config, 1, [], dump),  # type: ignore[misc]
+        )
+    world.run(_SETTLED_US)
 
 
 def plain(count: int, **fields: int) -> Config:
@@ -198,6 +213,43 @@ def spread(seed: int, count: int, config: Config) -> list[float]:
     return sorted(known)
 
 
+class Heard(NamedTuple):
+    """Who hears a custom broadcast: a part of the others, and a part of the versions."""
+
+    share: float
+    complete: float
+
+
+def custom(seed: int, count: int, versions: int, config: Config) -> Heard:
+    """Let node 0 publish a version every 10 s in a healthy cluster, and count who hears each."""
+    world = World(seed, count, with_digest=False)
+    heard = [0] * (versions + 1)
+
+    def handler(node: Node) -> VersionedHandler:
+        def on_item(origin: str, version: int, payload: bytes) -> None:
+            heard[version] += 1
+
+        return VersionedHandler(Postcard, on_item)
+
+    world.make_handler = handler
+    populate(world, config)
+    origin = world.nodes[0]
+    for version in range(1, versions + 1):
+        item = origin.handler.pack(record_of(1, version), b"payload")  # type: ignore[union-attr]
+        origin.foca.add_broadcast(item, len(item))
+        world.run(world.now_us + 10 * SECOND)
+    complete = sum([1 for number in heard[1:] if number == count - 1])
+    return Heard(sum(heard) / versions / (count - 1), complete / versions)
+
+
+def reached(transmissions: int) -> float:
+    """K: the part of a large cluster that hears an item which each tells so often."""
+    share = 1.0
+    for _ in range(200):
+        share = 1 - math.exp(-transmissions * share)
+    return share
+
+
 TOLERANCE = 0.05
 NEVER_MS = 6 * 86400 * 1000
 
@@ -215,9 +267,9 @@ class Golden(NamedTuple):
 
 
 def golden(samples: int) -> list[Golden]:
-    """F1'' over `samples` deaths, F7, and F5 over 20 probes for each of the samples.
+    """F1'' over `samples` deaths, F7, both together, and F5 over 20 probes for each sample.
 
-    With 750 samples the standard deviation of each mean is below a third of the tolerance.
+    With 750 samples the standard deviation of each mean is about a third of the tolerance at most.
     """
     seen = [
         death
@@ -232,15 +284,28 @@ def golden(samples: int) -> list[Golden]:
             sum([first_ping(death.survivors, 1) + 1 for death in seen]) / len(seen),
         )
     ]
-    for count in (5, 16, 32):
-        seen = [d for seed in range(10) for d in detect(seed, count, 1, plain(count))]
+    seen = []
+    for count, deaths in ((5, samples // 15), (16, samples // 25), (32, samples // 75)):
+        few = [d for seed in range(deaths) for d in detect(seed, count, 1, plain(count))]
+        seen += few
         rows.append(
             Golden(
                 f"F7 {count} nodes: s from suspicion to down",
-                sum([death.first_down - death.first_suspect for death in seen]) / len(seen),
+                sum([death.first_down - death.first_suspect for death in few]) / len(few),
                 4 * max(1, math.log10(count)),
             )
         )
+    formula = [
+        first_ping(death.survivors, 1) + 1 + 4 * max(1, math.log10(death.survivors + 1))
+        for death in seen
+    ]
+    rows.append(
+        Golden(
+            "F1'' + F7 5, 16, 32 nodes: s until the first down",
+            sum([death.first_down for death in seen]) / len(seen),
+            sum(formula) / len(seen),
+        )
+    )
     for loss, helpers in ((0.2, 1), (0.3, 3)):
         config = plain(12, num_indirect_probes=helpers, suspect_to_down_after_ms=NEVER_MS)
         lost = lose(1, 12, loss, 20 * samples // 12, config)
@@ -287,6 +352,7 @@ class Size(NamedTuple):
     cpu: float
     events: int
     datagrams: int
+    bytes_per_second: float
     memory_mb: float
 
     def per_node_second_us(self) -> float:
@@ -294,10 +360,10 @@ class Size(NamedTuple):
         return self.cpu / self.nodes / self.seconds * 1e6
 
 
-def size(count: int, seconds: int, config: Config, report: bool = False) -> Size:
+def size(count: int, seconds: int, config: Config, group: int = 0, report: bool = False) -> Size:
     """Run `count` preloaded nodes for so many simulated seconds and measure it."""
     start = time.perf_counter()
-    world = steady(1, count, config)
+    world = steady(1, count, config, group)
     preload = time.perf_counter() - start
     events = world.events
     start = time.perf_counter()
@@ -311,7 +377,12 @@ def size(count: int, seconds: int, config: Config, report: bool = False) -> Size
     cpu = time.process_time() - start_cpu
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sent = sum([node.datagrams for node in world.nodes])
-    return Size(count, seconds, preload, wall, cpu, world.events - events, sent, memory)
+    rate = sum([node.bytes for node in world.nodes]) / count / seconds
+    return Size(count, seconds, preload, wall, cpu, world.events - events, sent, rate, memory)
+
+
+FED = 125
+"""How many members with a one-byte bump a Feed of 1,400 bytes holds."""
 
 
 class Joined(NamedTuple):
@@ -322,6 +393,8 @@ class Joined(NamedTuple):
     """Seconds until every view was complete, -1: not in time."""
     nearly: float
     """Seconds until the mean view had 99 % of the others, -1: not in time."""
+    missing: list[int]
+    """How many pairs did not know each other after 10 s, and every 10 s from then on."""
     share: float
     """The part of the others that the mean view had at the end."""
     wall: float
@@ -339,14 +412,28 @@ def join(count: int, limit_seconds: int, config: Config) -> Joined:
     start = time.perf_counter()
     complete = nearly = -1.0
     share = 0.0
+    missing = []
     while world.now_us < limit_seconds * SECOND:
         world.run(world.now_us + SECOND // 2)
         known = [node.foca.num_members() for node in world.nodes if node.is_up]
         share = sum(known) / count / max(1, count - 1)
+        if world.now_us % (10 * SECOND) == 0:
+            missing.append(count * (count - 1) - sum(known))
         if nearly < 0 and share > 0.99:
             nearly = world.now_us / SECOND
         if len(known) == count and min(known) == count - 1:
             complete = world.now_us / SECOND
             break
     sent = sum([node.datagrams for node in world.nodes])
-    return Joined(count, complete, nearly, share, time.perf_counter() - start, sent)
+    return Joined(count, complete, nearly, missing, share, time.perf_counter() - start, sent)
+
+
+def last_of(missing: int, count: int, fed: int, config: Config) -> float:
+    """How many seconds `missing` pairs of a settled cluster take to find each other, on average.
+
+    One finds the other in a Feed that holds `fed` members, one per periodic Announce, or in the
+    Ping of the other, who goes round once in `count` periods: the last of several such waits.
+    """
+    announce = config.periodic_announce_members * 1000 / config.periodic_announce_ms
+    rate = announce * min(1.0, fed / (count - 2)) + 1000 / config.probe_period_ms / (count - 1)
+    return sum([1 / i for i in range(1, missing + 1)]) / rate

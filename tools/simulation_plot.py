@@ -38,7 +38,7 @@ from simulation_scenario import Action, Play, Scenario
 from simulation_world import SECOND, Node
 
 matplotlib.use("Agg")
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 matplotlib.rcParams.update(
     {
@@ -62,15 +62,15 @@ def _mean(values: list[float]) -> float:
 def picture_detect(quick: bool) -> Any:
     """Time to detect against cluster size."""
     sizes = (8, 16, 32, 64) if quick else (8, 16, 32, 64, 128, 256, 512, 1000)
-    samples = 12 if quick else 48
     rows: dict[str, list[tuple[float, float, float]]] = {"suspect": [], "first": [], "last": []}
     formula, downs = [], []
     for count in sizes:
         kills = min(24, max(1, count // 16))
         config = Config.lan(count, members_max=count)
+        samples = 12 if quick else min(400, max(48, 16384 // count))
         seen = []
-        for seed in range(max(1, math.ceil(samples / kills))):
-            seen += detect(seed, count, kills, config)
+        for seed in range(math.ceil(samples / kills)):
+            seen += detect(1000 * count + seed, count, kills, config)
         for name, values in (
             ("suspect", [d.first_suspect for d in seen]),
             ("first", [d.first_down for d in seen]),
@@ -93,12 +93,12 @@ def picture_detect(quick: bool) -> Any:
         )
         axes.plot(sizes, means, "o-", color=colour, label=f"{label}: mean, 5 to 95 %")
     axes.plot(sizes, formula, "k--", linewidth=1, label="F1'': m/(m+1) + 1 periods")
-    axes.plot(sizes, downs, "k:", linewidth=1, label="F1'' + F7: and the suspicion")
+    axes.plot(sizes, downs, "k:", linewidth=1, label="F1'' + F7: and 4 log10 n periods to refute")
     _log_sizes(axes, sizes)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("seconds after the death")
-    axes.set_title("Time to detect a death, Config.lan(n)")
-    axes.legend(fontsize=8)
+    axes.set_title("Time to detect a death: Config.lan(n), a period of 1 s")
+    axes.legend(fontsize=8, loc="upper left")
     return figure
 
 
@@ -112,12 +112,20 @@ def _log_sizes(axes: Any, sizes: collections.abc.Sequence[int]) -> None:
 def picture_spread(quick: bool) -> Any:
     """Who knows an update against time."""
     count = 32 if quick else 128
-    runs = 4 if quick else 16
+    runs = 4 if quick else 24
     figure, axes = pyplot.subplots()
     never = {"suspect_to_down_after_ms": NEVER_MS}
     for config, label, colour in (
-        (plain(count, max_transmissions=255, **never), "ping and ack only", "#2f6f9f"),
-        (Config.lan(count, members_max=count, **never), "Config.lan: and gossip", "#3d8f3d"),
+        (
+            plain(count, max_transmissions=255, **never),
+            "on pings and acks alone: mean, each run",
+            "#2f6f9f",
+        ),
+        (
+            Config.lan(count, members_max=count, **never),
+            "Config.lan, with gossip every 200 ms: mean, each run",
+            "#3d8f3d",
+        ),
     ):
         times = [spread(seed, count, config) for seed in range(runs)]
         grid = [step / 20 for step in range(20 * 8 + 1)]
@@ -133,12 +141,18 @@ def picture_spread(quick: bool) -> Any:
                 linewidth=0.8,
             )
     axes.plot(
-        grid, [informed(count, at) / count for at in grid], "k--", linewidth=1, label="F4: limit"
+        grid,
+        [informed(count, at) / count for at in grid],
+        "k--",
+        linewidth=1,
+        label="F4: the limit for many nodes, pings and acks alone",
     )
-    axes.set_xlabel("periods")
-    axes.set_ylabel("part of the cluster that knows")
+    axes.set_xlim(0, 6)
+    axes.yaxis.set_major_formatter(ticker.PercentFormatter(1))
+    axes.set_xlabel("seconds, which are periods")
+    axes.set_ylabel("of the cluster know")
     axes.set_title(f"Spread of one update among {count} nodes")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="lower right")
     return figure
 
 
@@ -172,9 +186,12 @@ def picture_false(quick: bool) -> Any:
         losses, [60 * failing(loss, 3) for loss in losses], "k--", linewidth=1, label="F5, k = 3"
     )
     axes.axhline(floor, color="grey", linewidth=0.8, linestyle=":")
-    axes.text(losses[-1], floor, "none seen", ha="right", va="bottom", fontsize=7, color="grey")
+    text = f"on this line: none in {minutes:.0f} minutes of a member"
+    axes.text(losses[-1], floor, text, ha="right", va="bottom", fontsize=7, color="grey")
     axes.set_yscale("log")
-    axes.set_xlabel("loss on every way")
+    axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
+    axes.set_xlabel("of all datagrams are lost")
     axes.set_ylabel("per member and minute")
     axes.set_title(f"What loss does to {count} nodes of which none dies")
     axes.legend(fontsize=8)
@@ -188,14 +205,26 @@ def picture_traffic(quick: bool) -> Any:
     figure, axes = pyplot.subplots()
     seen = [idle(1, count, seconds, Config.lan(count, members_max=count)) for count in sizes]
     probes = [idle(1, count, 20, plain(count)) for count in sizes if count <= 128]
-    axes.plot(sizes, [t.on_the_wire() for t in seen], "o-", color="#2f6f9f", label="with headers")
-    axes.plot(sizes, [t.payload_bytes for t in seen], "o-", color="#3d8f3d", label="payload")
+    axes.plot(
+        sizes,
+        [t.on_the_wire() for t in seen],
+        "o-",
+        color="#2f6f9f",
+        label="with the headers of IPv4 and UDP",
+    )
+    axes.plot(
+        sizes,
+        [t.payload_bytes for t in seen],
+        "o-",
+        color="#3d8f3d",
+        label="payload: probes, and a Feed of at most 1,400 bytes every 30 s",
+    )
     axes.plot(
         sizes[: len(probes)],
         [t.payload_bytes for t in probes],
         "k--",
         linewidth=1,
-        label="payload of probes alone (F3: a Ping and an Ack a period)",
+        label="F3: a Ping and an Ack a period, payload",
     )
     _log_sizes(axes, sizes)
     axes.set_ylim(bottom=0)
@@ -238,9 +267,11 @@ def picture_timeline(quick: bool) -> Any:
     outcome = play.run()
     figure, axes = pyplot.subplots(figsize=(7.2, 4.6))
     axes.axvspan(25, 45, color="grey", alpha=0.12)
-    axes.text(35, -0.72, "0 .. 3 and 4 .. 7 cut off", ha="center", fontsize=8, color="grey")
-    axes.plot([10, outcome.end_us / SECOND], [6, 6], color="black", linewidth=5, alpha=0.15)
-    axes.plot([62, 65], [3, 3], color="black", linewidth=5, alpha=0.15)
+    axes.text(35, -0.8, "0 .. 3 | 4 .. 7 cut", ha="center", fontsize=7, color="grey")
+    end = outcome.end_us / SECOND
+    for index, start, back, what in ((6, 10, end, "switched off"), (3, 62, 65, "restarts")):
+        axes.plot([start, back], [index, index], color="black", linewidth=5, alpha=0.15)
+        axes.text(back - 1, index - 0.2, what, ha="right", fontsize=7, color="grey")
     for event, (label, marker, colour) in _EVENTS.items():
         points = marks[event]
         axes.scatter(
@@ -253,9 +284,9 @@ def picture_timeline(quick: bool) -> Any:
             linewidths=0,
         )
     axes.set_yticks(range(count), [f"node {index}" for index in range(count)])
-    axes.set_ylim(count - 0.4, -0.95)
-    axes.set_xlabel("seconds; thick: switched off")
-    axes.set_title("Who saw what when")
+    axes.set_ylim(count - 0.4, -1.1)
+    axes.set_xlabel("seconds; the height within a row says whom the event is about")
+    axes.set_title(f"Who saw what when: {count} nodes, Config.lan({count})")
     axes.legend(fontsize=7, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.12))
     return figure
 

@@ -6,7 +6,8 @@ not change the others: that is how a failure is made shorter.
 
     wires   latency loss burst duplicate reorder truncate partition oneway partial
     boards  collect block kill restart amnesia leave late powersave queue arp drift wrap sleep
-    config  small bincode forget overflow slow broadcast
+    config  small bincode forget overflow slow broadcast limited
+    use     custom
 
 Time line: the nodes boot within two seconds ("late" ones later) and join through the first ones;
 faults come and go until `fault_us`; then all of them end, the dead stay dead, clocks stay wrong,
@@ -21,6 +22,7 @@ from foca.config import Config
 from foca.postcard import Postcard
 from foca.rng import Rng
 from simulation_checks import Bounds, CheckError, Checks
+from simulation_custom import Customs
 from simulation_world import MILLISECOND, SECOND, Node, World, record_of
 
 _TYPING = const(0)
@@ -56,6 +58,8 @@ KINDS = (
     "overflow",
     "slow",
     "broadcast",
+    "custom",
+    "limited",
 )
 """Every kind of fault or of trouble; the place of a name is part of what a seed means."""
 
@@ -65,6 +69,9 @@ _RARELY = const(80)
 _RARE = ("overflow", "forget", "slow")
 
 _BUMP = const(1000)
+
+_CUSTOM_US = const(2000000)  # between two versions, when all shall hear of one
+_CUSTOM_VERSIONS = const(30)
 
 
 class Action:
@@ -167,6 +174,11 @@ class Scenario:
             fields["send_bytes_max"] = (128, 256, 512)[rng.below(3)]
         if self.has("forget"):
             fields["remove_down_after_ms"] = 15000
+        if self.has("limited"):
+            for name in ("turn_undeads_max", "relays_max", "feeds_max", "renewals_max"):
+                fields[name] = 2
+        if self.has("custom"):
+            fields["items_max"] = (1, 3, 16)[self.rng("custom").below(3)]
 
     def _draw_actions(self) -> None:
         self._draw_cuts()
@@ -177,6 +189,12 @@ class Scenario:
             for _ in range(1 + rng.below(4)):
                 at_us, span_us = self._span(rng, 8)
                 self._add(at_us, "burst", -1, span_us, (300 + rng.below(701),))
+        if self.has("custom"):
+            rng = self.rng("custom")
+            for _ in range(3 + rng.below(10)):
+                at_us, _ = self._span(rng, 1)
+                # one of them, or all at once
+                self._add(at_us, "publish", rng.below(self.count) if rng.below(4) else -1)
 
     def _add(
         self, at_us: int, verb: str, node: int, span_us: int = 0, masks: "Sequence[int]" = ()
@@ -296,6 +314,8 @@ class Play:
             self.world, self.bounds, scenario.has("forget"), scenario.has("overflow")
         )
         self.world.checks = self.checks
+        if scenario.has("custom"):
+            self.checks.customs = Customs(self.world, self.checks)
         self.is_calm = False
         self.error: Exception | None = None
         seeds = min(2, scenario.count)
@@ -368,6 +388,8 @@ class Play:
             self._cut(action)
         elif action.verb == "burst":
             self._burst(action)
+        elif action.verb == "publish":
+            self._publish(action.node)
         else:
             self._strike(self.world.nodes[action.node % self.scenario.count], action)
 
@@ -388,6 +410,12 @@ class Play:
 
         end_us = min(action.at_us + action.span_us, self.scenario.fault_us)
         self.world.call(end_us, end)
+
+    def _publish(self, index: int) -> None:
+        customs: Customs = self.checks.customs  # type: ignore[assignment]
+        for node in self.world.nodes:
+            if index < 0 or node.index == index % self.scenario.count:
+                customs.publish(node)
 
     def _strike(self, node: Node, action: Action) -> None:
         """What happens to one node; nothing, if it is off."""
@@ -525,6 +553,27 @@ class Play:
         if sent > allowed and not self._is_rough():
             text = "%d datagrams of %d nodes within %d s, %d would do"
             checks.fail("quiet", text % (sent, living, bounds.quiet_ms // 1000, allowed))
+        if checks.customs:
+            self._end_customs(checks.customs)
+
+    def _end_customs(self, customs: Customs) -> None:
+        """Nothing is left to tell; of some versions in a row everybody hears one."""
+        world = self.world
+        checks = self.checks
+        if customs.queued():
+            checks.fail("custom", customs.queued())
+        origin = [node for node in world.nodes if node.is_up][0]
+        first = customs.newest[origin.index] + 1
+        for _ in range(_CUSTOM_VERSIONS):
+            customs.publish(origin)
+            end_us = world.now_us + _CUSTOM_US
+            while world.now_us < end_us:
+                self._step()
+            if not customs.missing(origin, first):
+                return
+        text = "%s has heard of none of %d versions of node %d"
+        who = customs.missing(origin, first)
+        checks.fail("custom", text % (who, _CUSTOM_VERSIONS, origin.index))
 
     def _is_rough(self) -> bool:
         """Whether datagrams are lost even when nothing goes wrong."""

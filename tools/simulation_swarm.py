@@ -7,6 +7,7 @@ with: seeds that are in it are not played again, unless the core or the simulato
 import collections.abc
 import hashlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -157,7 +158,8 @@ def code_version() -> str:
     """A digest of everything that a result depends on."""
     digest = hashlib.sha256()
     paths = sorted((ROOT / "lib" / "foca").glob("*.py"))
-    paths += [ROOT / "tools" / f"simulation_{n}.py" for n in ("world", "checks", "scenario")]
+    parts = ("world", "checks", "custom", "scenario")
+    paths += [ROOT / "tools" / f"simulation_{part}.py" for part in parts]
     for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -259,38 +261,56 @@ class Swarm(NamedTuple):
     seconds: float
 
 
+def _play_seed(seed: int) -> Outcome:
+    return play_twice(Scenario(seed))
+
+
+def _outcomes(
+    seeds: collections.abc.Sequence[int], player: Player, jobs: int
+) -> collections.abc.Iterator[tuple[int, Outcome]]:
+    """Each seed and how it ended, in order. jobs: processes; one plays here, with `player`."""
+    if jobs == 1 or not seeds:
+        for seed in seeds:
+            yield seed, play_twice(Scenario(seed), player)
+        return
+    with multiprocessing.Pool(jobs) as pool:
+        yield from zip(seeds, pool.imap(_play_seed, seeds), strict=True)
+
+
 def swarm(
     seeds: collections.abc.Sequence[int],
     results: Results,
     budget_seconds: float = 0,
+    jobs: int = 1,
     player: Player = play,
 ) -> Swarm:
-    """Play every seed twice, until the budget (0: none) is used up."""
+    """Play every seed twice, until the budget (0: none) is used up; at least one is played."""
     start = time.monotonic()
     progress = Progress(len(seeds))
-    failures = []
-    played = known = worst = datagrams = 0
+    missing = [seed for seed in seeds if seed not in results.done]
+    known = len(seeds) - len(missing)
+    failed = len([s for s in seeds if s in results.done and results.done[s]["problem"]])
+    played = 0
     stopped = False
-    for index, seed in enumerate(seeds):
-        entry = results.done.get(seed)
-        if entry is None:
-            if budget_seconds and time.monotonic() - start > budget_seconds:
-                stopped = True
-                break
-            outcome = play_twice(Scenario(seed), player)
-            results.add(seed, outcome)
-            entry = results.done[seed]
-            played += 1
-        else:
-            known += 1
-        if entry["problem"]:
-            failures.append((seed, str(entry["problem"])))
-        worst = max(worst, int(str(entry["views_ms"])))
-        datagrams += int(str(entry["datagrams"]))
-        progress.show(index + 1, len(failures))
+    for seed, outcome in _outcomes(missing, player, jobs):
+        results.add(seed, outcome)
+        played += 1
+        failed += bool(outcome.check)
+        progress.show(known + played, failed)
+        if budget_seconds and time.monotonic() - start > budget_seconds and played < len(missing):
+            stopped = True
+            break
     progress.end()
-    seconds = time.monotonic() - start
-    return Swarm(played, known, failures, stopped, worst, datagrams, seconds)
+    entries = [results.done[seed] for seed in seeds if seed in results.done]
+    return Swarm(
+        played,
+        known,
+        [(int(str(one["seed"])), str(one["problem"])) for one in entries if one["problem"]],
+        stopped,
+        max([int(str(one["views_ms"])) for one in entries], default=0),
+        sum([int(str(one["datagrams"])) for one in entries]),
+        time.monotonic() - start,
+    )
 
 
 def on_vm(seeds: collections.abc.Sequence[int], bits: int = 32) -> dict[int, str] | None:

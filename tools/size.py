@@ -229,6 +229,8 @@ def compile_library(folder: Path, library: Path = LIBRARY) -> dict[str, bytes]:
     target.mkdir()
     compiled = {}
     for path in sorted(library.glob("*.py")):
+        if mpy.has_machine_code(path):
+            continue  # an option, and of another size on each processor
         compiled[path.stem] = mpy.compile_source(path)
         (target / f"{path.stem}.mpy").write_bytes(compiled[path.stem])
     return compiled
@@ -236,7 +238,11 @@ def compile_library(folder: Path, library: Path = LIBRARY) -> dict[str, bytes]:
 
 def measure(library: Path = LIBRARY, vm_argv: list[str] | None = None) -> Report:
     """Everything about the library. mpy.MpyError when a file does not compile."""
-    files = floors.read(library)
+    files = [
+        file
+        for file in floors.read(library)
+        if not mpy.has_machine_code(library / f"{file.name}.py")
+    ]
     standing = floors.places()
     needs = dependencies(files)
     order = in_import_order(["__init__", *sorted(needs)], needs)

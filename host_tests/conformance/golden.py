@@ -23,6 +23,7 @@ from foca.wire import (
     MESSAGE_NAMES,
     STATE_NAMES,
 )
+from support.check import take
 
 FOLDER = "host_tests/conformance/vectors/"
 COMBINATIONS = (("bincode", 16), ("bincode", 64), ("postcard", 16), ("postcard", 64))
@@ -144,6 +145,8 @@ class Bench:
         status = self.codec.read_header(self.cursor)
         if status < 0:
             return None, None
+        if self.codec.is_for_us:
+            self.members.copy(SELF, DST)
         tag = status & 15
         message = [MESSAGE_NAMES[tag]]
         if FLAGS[tag] & HAS_THIRD:
@@ -165,10 +168,7 @@ class Bench:
             updates = [self.read_member()[0] for _ in range(cursor.read_u16be())]
         items = []
         while cursor.ok and cursor.left():
-            count = cursor.read_u16be()
-            item = bytearray(count)
-            cursor.copy_out(item, 0, count)
-            items.append(item.hex())
+            items.append(take(cursor, cursor.read_u16be()).hex())
         assert cursor.ok, "the packet ends early"
         return header, updates, items
 
@@ -186,6 +186,7 @@ class Bench:
         src, incarnation, dst, message = header
         tag = MESSAGE_NAMES.index(message[0])
         self.put(SELF, src)
+        self.codec.know_own()
         self.members.incarnations[SELF] = incarnation
         self.put(DST, dst)
         if FLAGS[tag] & HAS_THIRD:
@@ -210,6 +211,5 @@ class Bench:
 
     def write_count(self, pos, count):
         """Write a big-endian prefix; returns the position behind it."""
-        self.cursor.open(self.buf, pos, len(self.buf))
-        self.cursor.write_u16be(count)
-        return self.cursor.pos
+        self.buf[pos : pos + 2] = bytes((count >> 8, count & 255))
+        return pos + 2

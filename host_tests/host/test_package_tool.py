@@ -51,7 +51,7 @@ def test_a_second_build_has_the_same_bytes(dist, tmp_path, monkeypatch):
 
 
 def test_the_bundle_is_the_library_and_nothing_else(dist):
-    names = [f"foca/{module}.mpy" for module in MODULES]
+    names = sorted(f"foca/{m}.py" if m == "fast" else f"foca/{m}.mpy" for m in MODULES)
     manifest = json.loads((dist / NAME / "package.json").read_text())
     assert manifest == {
         "urls": [[name, name] for name in names],
@@ -69,7 +69,7 @@ def test_the_bundle_is_the_library_and_nothing_else(dist):
 def test_tracebacks_name_the_file_and_no_folder_of_the_builder(dist):
     for path in (dist / NAME / "foca").iterdir():
         data = path.read_bytes()
-        assert f"foca/{path.stem}.py".encode() in data
+        assert f"foca/{path.stem}.py".encode() in data or path.suffix == ".py"
         assert str(ROOT).encode() not in data
 
 

@@ -1,8 +1,11 @@
 """Every check catches a core that is broken on purpose, and says so by its own name."""
 
 import foca.backlog
+import foca.broadcast
 import foca.identity
+import foca.items
 import foca.join
+import foca.limits
 import foca.members
 import foca.node
 import foca.outgoing
@@ -13,6 +16,7 @@ import foca.selfhood
 import foca.timers
 import pytest
 from simulation_checks import Bounds, attempts, recount
+from simulation_custom import recount_items
 from simulation_scenario import KINDS, Play, Scenario
 from simulation_world import SECOND
 
@@ -47,6 +51,11 @@ def test_refutation_catches_who_does_not_refute(break_core):
 
     break_core(foca.selfhood, "about_us", deaf)
     assert "suspects incarnation" in caught("refutation")
+
+
+def test_refutation_catches_updates_that_are_dropped(break_core):
+    break_core(foca.receive, "_apply_updates", lambda original, *args: 0)
+    assert "suspects incarnation" in caught("refutation", only=("loss",))
 
 
 def test_refutation_catches_a_ping_that_does_not_tell(break_core):
@@ -87,6 +96,15 @@ def test_identity_catches_who_comes_back_older(break_core):
     assert "older than" in caught("identity", range(40), only=("restart", "reorder", "partition"))
 
 
+def test_identity_catches_who_is_known_twice(break_core):
+    def exact(original, members, row):
+        found = original(members, row)
+        return found if row != 4 or members.same_identity(found, row) else 0  # row 4: UPDATE
+
+    break_core(foca.members.Members, "find", exact)
+    assert "under two identities" in caught("identity", only=("restart",))
+
+
 def test_identity_catches_who_never_existed(break_core):
     def miscopy(original, members, source, target):
         original(members, source, target)
@@ -115,6 +133,11 @@ def test_limits_catches_a_node_that_sleeps_too_long(break_core):
     assert "wants to wait" in caught("limits")
 
 
+def test_limits_catches_a_clock_that_must_not_wrap(break_core):
+    break_core(foca.timers, "ticks_diff", lambda original, one, other: one - other)
+    assert "finds no rest" in caught("limits", only=("wrap",))
+
+
 def test_limits_catches_too_many_transmissions(break_core):
     def eager(original, backlog, row, transmissions):
         original(backlog, row, transmissions + 1 if transmissions else 0)
@@ -136,12 +159,33 @@ def test_recount_catches_a_wrong_number_of_active_members(break_core):
 
 def test_recount_catches_a_datagram_that_was_not_counted(break_core):
     def silent(original, node, *args):
-        status = original(node, *args)
         node.counters[26] -= 1
-        return status
+        original(node, *args)
 
-    break_core(foca.outgoing, "_hand_over", silent)
+    break_core(foca.outgoing, "_add_sections", silent)
     assert "datagrams" in caught("recount")
+
+
+def test_recount_catches_a_status_that_was_not_counted(break_core):
+    def silent(original, node, status):
+        return status if status == 2 else original(node, status)
+
+    break_core(foca.node.Foca, "count", silent)
+    assert "counted status 2" in caught("recount", only=("truncate",))
+
+
+def test_recount_catches_a_member_that_is_up_without_an_event(break_core):
+    def silent(original, *args):
+        outcome = original(*args)
+        return outcome & ~4 if outcome & 8 else outcome  # a new identity, and active again
+
+    break_core(foca.members.Members, "_set", silent)
+    assert "the events tell" in caught("recount", only=("restart",))
+
+
+def test_limits_catches_answers_without_a_limit(break_core):
+    break_core(foca.limits.Limits, "take", lambda original, *args: True)
+    assert "within ten seconds" in caught("limits", only=("limited", "loss"))
 
 
 def test_recount_sees_each_kind_of_disorder():
@@ -194,6 +238,82 @@ def test_overflow_catches_the_dead_in_crowded_tables(break_core):
     assert "active" in caught("overflow", only=("overflow", "kill"))
 
 
+def test_custom_catches_an_item_that_is_told_for_ever(break_core):
+    def tireless(original, items, cursor):
+        before = bytes(items._left)
+        count = items.count
+        original(items, cursor)
+        if items.count == count:
+            items._left[:] = before
+
+    break_core(foca.items.Items, "fill", tireless)
+    assert "times" in caught("custom", only=("custom",))
+
+
+def test_custom_catches_what_is_delivered_twice(break_core):
+    break_core(foca.broadcast.VersionedHandler, "_wins", lambda original, *args: True)
+    assert "twice" in caught("custom", only=("custom", "duplicate"))
+
+
+def test_custom_catches_what_is_not_delivered(break_core):
+    def deaf(original, handler, buf, start, end, sender):
+        return original(handler, buf, start, end, sender) if sender < 0 else 0
+
+    break_core(foca.broadcast.VersionedHandler, "receive_item", deaf)
+    assert "does not know it" in caught("custom", only=("custom",))
+
+
+def test_custom_catches_bytes_that_are_not_those_published(break_core):
+    def offset(original, items, buf, start, end, transmissions):
+        kept = original(items, buf, start, end, transmissions)
+        items.store[items._used() - 1] ^= 1 if end - start > 30 else 0
+        return kept
+
+    break_core(foca.items.Items, "add", offset)
+    assert "not what was published" in caught("custom", only=("custom",))
+
+
+def test_recount_catches_news_that_is_not_passed_on(break_core):
+    break_core(foca.items.Items, "add", lambda original, *args: True)
+    assert "items are gone" in caught("recount", only=("custom",))
+
+
+def test_recount_catches_an_eviction_that_was_not_counted(break_core):
+    break_core(foca.items.Items, "_evict", lambda original, items: items._remove(0))
+    assert "items are gone" in caught("recount", only=("custom",))
+
+
+def test_recount_sees_each_kind_of_disorder_among_items():
+    play = Play(Scenario(1, 6, only=("custom",)))
+    play.config.items_max = 16
+    world = play.world
+    world.run(5 * SECOND)
+    node, other = world.nodes[:2]
+    play.checks.customs.publish(other)
+    while not node.foca.items.count:
+        world.run(world.now_us + 1000)
+    play.checks.customs.publish(node)
+    items = node.foca.items
+    assert recount_items(node.foca) == ""
+
+    def spoilt(column, index, value):
+        before = column[index]
+        column[index] = value
+        problem = recount_items(node.foca)
+        column[index] = before
+        assert recount_items(node.foca) == ""
+        return problem
+
+    assert "starts at" in spoilt(items._starts, 1, 3)
+    assert "transmissions" in spoilt(items._left, 0, 0)
+    assert "transmissions" in spoilt(items._left, 1, 99)
+    assert "contains 0" in spoilt(items.store, items.store.find(b"\xf0\x9f"), 0)
+    assert "evicted" in spoilt(node.foca.counters, 24, 5)
+    items.evicted, before = items.evicted + 1, items.evicted
+    assert "evicted" in recount_items(node.foca)
+    items.evicted = before
+
+
 def test_crash_catches_an_exception(break_core):
     def stumble(original, node):
         raise IndexError("bytearray index out of range")
@@ -220,7 +340,7 @@ def test_every_kind_of_trouble_is_drawn_and_changes_the_run():
     for kind in KINDS:
         outcome = Play(Scenario(7, only=("wrap", kind), seconds=15)).run()
         assert not outcome.check, (kind, outcome.problem)
-        if kind not in ("wrap", "late", "slow", "forget", "small"):  # may change nothing here
+        if kind not in ("wrap", "late", "slow", "forget", "small", "limited"):  # may not matter
             assert outcome.digest != plain.digest, kind
 
 

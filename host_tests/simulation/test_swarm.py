@@ -87,6 +87,14 @@ def test_results_are_kept_and_not_played_again(tmp_path, monkeypatch):
     assert other.done == {}, "results of other code do not count"
 
 
+def test_processes_find_what_one_finds_in_the_same_order():
+    alone, together = Results(None), Results(None)
+    one = simulation_swarm.swarm(range(3), alone)
+    two = simulation_swarm.swarm(range(3), together, jobs=2)
+    assert alone.done == together.done and list(alone.done) == list(together.done)
+    assert one._replace(seconds=0) == two._replace(seconds=0)
+
+
 def test_a_budget_ends_a_swarm():
     def slow(scenario):
         time.sleep(0.01)

@@ -34,3 +34,11 @@ def same_bytes(got, expected, note=""):
 
 def _hex(data):
     return " ".join(["%02x" % byte for byte in data])
+
+
+def take(cursor, size):
+    """The next `size` bytes, which must be there."""
+    assert cursor.ok and size <= cursor.left(), "the packet ends early"
+    data = bytes(cursor.buf[cursor.pos : cursor.pos + size])
+    cursor.pos += size
+    return data

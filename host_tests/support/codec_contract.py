@@ -329,6 +329,7 @@ def headers_look_as_they_should(bench):
         src, incarnation, dst, tag, third, number = sample
         expected = joined(bench.header_parts(*sample))
         bench.put(SELF, src, incarnation)
+        codec.know_own()
         bench.put(DST, dst)
         bench.put(THIRD, third)
         assert codec.header_bytes(DST, tag, THIRD) == len(expected)

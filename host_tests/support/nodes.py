@@ -28,6 +28,8 @@ from foca.wire import (
     IS_FEED,
 )
 
+from support.check import take
+
 LAYOUT = ipv4(16)
 WIDTH = LAYOUT.record_bytes
 
@@ -72,6 +74,7 @@ class Writer:
         updates: member() arguments, or bytes.
         """
         self.put(SELF, src, incarnation)
+        self.codec.know_own()
         self.put(DST, dst)
         if third is not None:
             self.put(THIRD, third)
@@ -96,6 +99,8 @@ class Writer:
         cursor.open(data, 0, len(data))
         head = self.codec.read_header(cursor)
         assert head >= 0, "a malformed header was sent"
+        if self.codec.is_for_us:
+            self.members.copy(SELF, DST)
         tag = head & 15
         src, dst = self.at(SRC), self.at(DST)
         third = self.at(THIRD) if FLAGS[tag] & HAS_THIRD else None
@@ -120,10 +125,8 @@ class Writer:
         while cursor.left():
             assert FLAGS[tag] & HAS_CUSTOM, "bytes behind a message that has none"
             size = cursor.read_u16be()
-            item = bytearray(size)
-            cursor.copy_out(item, 0, size)
-            assert size and cursor.ok, "a malformed item was sent"
-            items.append(bytes(item))
+            assert size, "a malformed item was sent"
+            items.append(take(cursor, size))
         return dst, tag, src, third, number, updates, items
 
 

@@ -23,6 +23,8 @@ from foca.rng import Rng
 from foca.runtime import ACTIVE, DEFUNCT, EVENT_NAMES, IDLE, RENAME, Runtime
 from foca.wire import ACK, FLAGS, HAS_MEMBERS, HAS_NUMBER, HAS_THIRD, PING
 
+from support.check import take
+
 START_MS = 5000
 
 
@@ -54,6 +56,8 @@ class Sent:
         cursor.open(data, 0, len(data))
         head = desk.codec.read_header(cursor)
         assert head >= 0, "not a datagram: %r" % data
+        if desk.codec.is_for_us:
+            desk.members.copy(SELF, DST)
         self.src = desk.identity(SRC)
         self.incarnation = desk.members.incarnations[SRC]
         self.header_dst = desk.identity(DST)
@@ -66,10 +70,7 @@ class Sent:
         if self.has_count:
             self.updates = desk.read_members(cursor, cursor.read_u16be())
         while cursor.left():
-            size = cursor.read_u16be()
-            item = bytearray(size)
-            cursor.copy_out(item, 0, size)
-            self.items.append(bytes(item))
+            self.items.append(take(cursor, cursor.read_u16be()))
         assert cursor.ok, "malformed: %r" % data
         self.what = (dst, self.tag, self.number)
 
@@ -125,6 +126,7 @@ class Desk:
         assert bool(FLAGS[tag] & HAS_THIRD) == (third is not None)
         assert FLAGS[tag] & HAS_NUMBER or not number
         self.put(SELF, src, incarnation)
+        self.codec.know_own()
         self.put(DST, dst)
         if third is not None:
             self.put(THIRD, third)

@@ -131,6 +131,7 @@ class Bench:
 
     def header(self, src, dst, head, third=None):
         self.put(SELF, src[0], src[1])
+        self.codec.know_own()
         self.put(DST, dst[0], dst[1])
         if third:
             self.put(THIRD, third[0], third[1])

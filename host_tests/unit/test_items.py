@@ -6,7 +6,7 @@ byte, and text; a newer version of a key invalidates the older one.
 
 from foca.cursor import Cursor
 from foca.items import Items
-from support.check import same_bytes
+from support.check import same_bytes, take
 
 
 class Versioned:
@@ -37,11 +37,7 @@ def fill(items, room):
     cursor.open(buf, 3, cursor.pos)
     found = []
     while cursor.left():
-        size = cursor.read_u16be()
-        item = bytearray(size)
-        cursor.copy_out(item, 0, size)
-        assert cursor.ok
-        found.append(bytes(item))
+        found.append(take(cursor, cursor.read_u16be()))
     return found
 
 

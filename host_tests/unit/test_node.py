@@ -605,6 +605,7 @@ def packet_writer_64():
     codec = Postcard(members)
     width = layout.record_bytes
     members.ids[SELF * width : width] = parse(layout, "10.0.0.2:7000", 1)
+    codec.know_own()
 
     def write(dst):
         members.ids[DST * width : (DST + 1) * width] = dst

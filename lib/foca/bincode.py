@@ -42,40 +42,24 @@ class Bincode(Codec):
                 cursor.ok = False
 
     def skip_identity(self, cursor: "Cursor") -> bool:
-        """As the base, but at once; anything unusual and a packet's last bytes are left to it."""
-        buf = cursor.buf
-        pos = cursor.pos
-        # an IPv6 address is longer than any identity of an IPv4 table: it goes to the base too
-        if cursor.end - pos < self._identity_bytes_max or (
-            self._tag >= 0 and buf[pos] > (self._tag and 1)
-        ):
-            return Codec.skip_identity(self, cursor)
         native = True
+        count = self._octets
         if self._tag >= 0:
-            native = self._tag == buf[pos] or self._tag == _BOTH
-            pos += 17 if buf[pos] else 5
-        else:
-            pos += self._octets
-        if self._has_port:
-            if buf[pos] >= _U16:
-                if buf[pos] > _U16:
-                    return Codec.skip_identity(self, cursor)
-                pos += 2
-            pos += 1
-        if self.bump_width:
-            if buf[pos] >= _U16:
-                if buf[pos] > self._marker_max:
-                    return Codec.skip_identity(self, cursor)
-                pos += 2 << buf[pos] - _U16
-            pos += 1
-        cursor.pos = pos
-        return native
+            count = self.skip_index(cursor, 2)
+            native = count == self._tag or self._tag == _BOTH
+            count = 16 if count else 4
+        if cursor.end - cursor.pos < count:
+            cursor.ok = False
+        if cursor.ok:
+            cursor.pos += count
+            if self._has_port:
+                self.skip_u16(cursor)
+            if self.bump_width and cursor.ok:
+                self._skip_int(cursor, self._marker_max)
+        return native and cursor.ok
 
     def skip_u16(self, cursor: "Cursor") -> None:
         self._skip_int(cursor, _U16)
-
-    def skip_bump(self, cursor: "Cursor") -> None:
-        self._skip_int(cursor, self._marker_max)
 
     def skip_index_long(self, cursor: "Cursor") -> int:
         """Pass an index in its longer forms; returns its value, or 128 for anything above 127."""
@@ -109,22 +93,42 @@ class Bincode(Codec):
         self.value = value
         return pos + 1
 
-    def read_bump(self, buf: bytes | bytearray, pos: int, i: int) -> int:
-        """Read into the big-endian bytes of the table that end at `i` (exclusive)."""
-        stop = i - self.bump_width
+    def read_identity(self, buf: bytes | bytearray, pos: int, at: int) -> int:
+        ids = self.ids
+        pos = self.read_octets(buf, pos, at)
+        at += self._port_at
+        if self._has_port:
+            pos = self.read_u16(buf, pos)
+            ids[at] = self.value >> 8
+            ids[at + 1] = self.value & 255
+            at += 2
+        return self._read_bump(buf, pos, at) if self.bump_width else pos
+
+    def _read_bump(self, buf: bytes | bytearray, pos: int, stop: int) -> int:
+        """Read into the big-endian bytes of the table that start at `stop`."""
+        at = stop + self.bump_width
         count = 1
         if buf[pos] >= _U16:
             count = 2 << buf[pos] - _U16
             pos += 1
-        while i > stop:
-            i -= 1
+        while at > stop:
+            at -= 1
             if count:
-                self.ids[i] = buf[pos]
+                self.ids[at] = buf[pos]
                 pos += 1
                 count -= 1
             else:
-                self.ids[i] = 0
+                self.ids[at] = 0
         return pos
+
+    def read_member(self, cursor: "Cursor", row: int) -> None:
+        """Read the validated, native member at the cursor into `row` and pass it."""
+        buf = cursor.buf
+        pos = self.read_identity(buf, cursor.pos, row * self.width)
+        pos = self.read_u16(buf, pos)
+        self._incarnations[row] = self.value
+        cursor.pos = self.read_index(buf, pos)
+        self._states[row] = self.value
 
     def u16_bytes(self, value: int) -> int:
         return 1 if value < _U16 else 3
@@ -149,17 +153,29 @@ class Bincode(Codec):
         buf[pos + 2] = value >> 8
         return pos + 3
 
-    def write_bump(self, buf: bytearray, pos: int, i: int) -> int:
-        """Write the big-endian bytes of the table that end at `i` (exclusive)."""
-        count = self.bump_bytes(i) - 1
+    def write_identity(self, buf: bytearray, pos: int, at: int) -> int:
+        """Write the record at byte `at` of the table; returns the position after it."""
+        ids = self.ids
+        pos = self.write_octets(buf, pos, at)
+        at += self._port_at
+        if self._has_port:
+            self.value = ids[at] << 8 | ids[at + 1]
+            pos = self.write_u16(buf, pos, self.value)
+            at += 2
+        at += self.bump_width
+        return self._write_bump(buf, pos, at) if self.bump_width else pos
+
+    def _write_bump(self, buf: bytearray, pos: int, at: int) -> int:
+        """Write the big-endian bytes of the table that end at `at` (exclusive)."""
+        count = self.bump_bytes(at) - 1
         if count:
             buf[pos] = _U16 + (count >> 2)
             pos += 1
         else:
             count = 1
         while count:
-            i -= 1
-            buf[pos] = self.ids[i]
+            at -= 1
+            buf[pos] = self.ids[at]
             pos += 1
             count -= 1
         return pos

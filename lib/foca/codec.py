@@ -2,7 +2,7 @@
 
 Rules: `write_*` trusts that what it writes was seen to fit: positions in, positions out. `*_bytes`
 gives the exact length beforehand. A codec is a subclass that supplies the integers: those that
-decoder.py names, and `write_u16`, `write_bump`, `u16_bytes`, `bump_bytes`.
+decoder.py names, and `write_u16`, `write_identity`, `u16_bytes`, `bump_bytes`.
 host_tests/support/codec_contract.py is the specification of the whole.
 Source: docs/WIRE.md.
 """
@@ -22,7 +22,7 @@ _HAS_THIRD = const(8)
 class Codec(Decoder):
     if _TYPING:
         write_u16: Callable[[bytearray, int, int], int]
-        write_bump: Callable[[bytearray, int, int], int]
+        write_identity: Callable[[bytearray, int, int], int]
         u16_bytes: Callable[[int], int]
         bump_bytes: Callable[[int], int]
 
@@ -63,8 +63,8 @@ class Codec(Decoder):
             count += 1
         return count + self.u16_bytes(self._incarnations[0])
 
-    def write_identity(self, buf: bytearray, pos: int, at: int) -> int:
-        """Write the record at byte `at` of the table; returns the position after it."""
+    def write_octets(self, buf: bytearray, pos: int, at: int) -> int:
+        """Write family and octets of the record at byte `at` of the table; returns where next."""
         ids = self.ids
         count = self._octets
         if self._tag >= 0:
@@ -72,28 +72,24 @@ class Codec(Decoder):
             if self._tag == _BOTH:
                 buf[pos] = ids[at]
                 at += 1
-                self._pad = 0 if buf[pos] else 12
-                count -= self._pad
+                if not buf[pos]:
+                    count = 4
             pos += 1
         while count:
             buf[pos] = ids[at]
             pos += 1
             at += 1
             count -= 1
-        at += self._pad
-        if self._has_port:
-            count = ids[at] << 8 | ids[at + 1]
-            pos = self.write_u16(buf, pos, count)
-            at += 2
-        if self.bump_width:
-            at += self.bump_width
-            pos = self.write_bump(buf, pos, at)
         return pos
 
     def write_member(self, buf: bytearray, pos: int, row: int) -> int:
         """Write the member at `row`, `member_bytes(row)` long; returns the position after it."""
         pos = self.write_identity(buf, pos, row * self.width)
-        pos = self.write_u16(buf, pos, self._incarnations[row])
+        if self._incarnations[row] < 128:
+            buf[pos] = self._incarnations[row]
+            pos += 1
+        else:
+            pos = self.write_u16(buf, pos, self._incarnations[row])
         buf[pos] = self._states[row]
         return pos + 1
 
@@ -102,9 +98,16 @@ class Codec(Decoder):
 
         `head`: tag | number << 4; `third` counts only for tags that have one.
         """
-        pos = self.write_identity(buf, 0, 0)
-        self.value = self._incarnations[0]
-        pos = self.write_u16(buf, pos, self.value)
+        pos = 0
+        while pos < self._own_bytes:
+            buf[pos] = self._own[pos]
+            pos += 1
+        if self._incarnations[0] < 128:
+            buf[pos] = self._incarnations[0]
+            pos += 1
+        else:
+            self.value = self._incarnations[0]
+            pos = self.write_u16(buf, pos, self.value)
         dst *= self.width
         pos = self.write_identity(buf, pos, dst)
         buf[pos] = head & 15

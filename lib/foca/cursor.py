@@ -1,9 +1,10 @@
-"""A bounded position in one bytearray, for reading and for writing. Floor 1.
+"""A bounded position in the bytes of one datagram. Floor 1.
 
-Invariant: 0 <= pos <= end <= len(buf). `ok` is sticky: the first access that would cross `end`
-clears it, reads give 0 from then on and writes write nothing, so that a caller checks once, at the
-end. `mark` is `pos`; to rewind, set `pos` back and `ok` to True. Multi-byte prefixes that the
-protocol itself writes (member count, item length) are big-endian whatever the codec.
+Invariant: 0 <= pos <= end <= len(buf). `ok` is sticky: the first read that would cross `end`
+clears it and gives 0, so that a caller checks once, at the end. `mark` is `pos`; to rewind, set
+`pos` back and `ok` to True. Multi-byte prefixes that the protocol itself writes (member count,
+item length) are big-endian whatever the codec. Who writes sees to it first that it fits, then
+writes in place and moves `pos`.
 """
 
 
@@ -42,51 +43,3 @@ class Cursor:
             return self.buf[pos] << 8 | self.buf[pos + 1]
         self.ok = False
         return 0
-
-    def write_u8(self, value: int) -> None:
-        """Write one byte 0 .. 255."""
-        pos = self.pos
-        if pos < self.end:
-            self.buf[pos] = value
-            self.pos = pos + 1
-        else:
-            self.ok = False
-
-    def write_u16be(self, value: int) -> None:
-        """Write 0 .. 65535 as two bytes, high one first."""
-        pos = self.pos
-        if self.end - pos >= 2:
-            buf = self.buf
-            buf[pos] = value >> 8
-            buf[pos + 1] = value & 255
-            self.pos = pos + 2
-        else:
-            self.ok = False
-
-    def copy_out(self, target: bytearray, at: int, count: int) -> None:
-        """Read `count` bytes into `target[at:at + count]`; nothing happens when fewer are left."""
-        pos = self.pos
-        if self.end - pos < count:
-            self.ok = False
-            return
-        buf = self.buf
-        self.pos = pos + count
-        while count:
-            target[at] = buf[pos]
-            at += 1
-            pos += 1
-            count -= 1
-
-    def copy_in(self, source: bytes | bytearray, at: int, count: int) -> None:
-        """Write `source[at:at + count]`; nothing is written when it does not fit."""
-        pos = self.pos
-        if self.end - pos < count:
-            self.ok = False
-            return
-        buf = self.buf
-        self.pos = pos + count
-        while count:
-            buf[pos] = source[at]
-            at += 1
-            pos += 1
-            count -= 1

@@ -7,8 +7,10 @@
 Rules: `skip_*` validates bytes from the network and moves a bounded Cursor; `read_*` trusts what
 was validated: positions in, positions out, in place between a packet and the records of one member
 table. Any index below 128 is one byte in either codec; a longer form is legal and left to the
-subclass. The integers come from a codec: `skip_u16`, `skip_bump`, `read_u16`, `read_bump`, and
-`skip_index_long`, `read_index_long` for the longer forms of an index.
+subclass. A codec supplies the integers: `skip_u16`, `read_u16`, and `skip_index_long`,
+`read_index_long` for the longer forms of an index; and, because calls are slow on a board, whole
+identities and members: `skip_identity` (returns whether this node's layout can hold it; not `ok`
+if malformed), `read_identity`, `read_member`.
 Source: docs/WIRE.md.
 """
 
@@ -40,11 +42,12 @@ FLAGS = b"\x07\x07\x0f\x0f\x0f\x0f\x00\x13\x03\x02\x00"
 class Decoder:
     if _TYPING:
         skip_u16: Callable[[Cursor], None]
-        skip_bump: Callable[[Cursor], None]
+        skip_identity: Callable[[Cursor], bool]
         skip_index_long: Callable[[Cursor], int]
         read_u16: Callable[[bytes | bytearray, int], int]
-        read_bump: Callable[[bytes | bytearray, int, int], int]
         read_index_long: Callable[[bytes | bytearray, int], int]
+        read_identity: Callable[[bytes | bytearray, int, int], int]
+        read_member: Callable[[Cursor, int], None]
 
     def __init__(self, members: "Members | VersionedHandler") -> None:
         """Bind to the table whose records it reads and writes."""
@@ -60,12 +63,12 @@ class Decoder:
         self.value = 0
         """The integer at hand: what `read_u16` or `read_index_long` read last."""
         self._has_port = layout.has_port
-        self._identity_bytes_max = self.identity_bytes_max()
-        self._own = bytearray(self._identity_bytes_max)
+        self._port_at = layout.port_at
+        self.member_bytes_max = self.identity_bytes_max() + 4
+        self._own = bytearray(self.member_bytes_max)
         self._own_bytes = 0
         self.is_for_us = False
         """Whether the last header was addressed to our identity, see `read_header`."""
-        self._pad = 0  # octets of the current address that the wire does not carry
 
     def identity_bytes_max(self) -> int:
         """The longest identity on the wire, in either codec."""
@@ -75,32 +78,14 @@ class Decoder:
 
     def skip_index(self, cursor: "Cursor", limit: int) -> int:
         """Pass an enum index, return it; not `ok` if malformed or not below `limit`, 1 .. 128."""
-        value = cursor.read_u8()
-        if value > 127:
-            cursor.pos -= 1
-            value = self.skip_index_long(cursor)
+        pos = cursor.pos
+        if pos < cursor.end and cursor.buf[pos] < limit:
+            cursor.pos = pos + 1
+            return cursor.buf[pos]
+        value = self.skip_index_long(cursor)
         if value >= limit:
             cursor.ok = False
         return value
-
-    def skip_identity(self, cursor: "Cursor") -> bool:
-        """Pass an identity, foreign or not; returns whether this node's layout can hold it."""
-        octets = self._octets
-        native = True
-        if self._tag >= 0:
-            family = self.skip_index(cursor, 2)
-            native = self._tag == family or self._tag == _BOTH
-            octets = 16 if family else 4
-        if cursor.end - cursor.pos < octets:
-            cursor.ok = False
-        if not cursor.ok:
-            return False
-        cursor.pos += octets
-        if self._has_port:
-            self.skip_u16(cursor)
-        if self.bump_width and cursor.ok:
-            self.skip_bump(cursor)
-        return native and cursor.ok
 
     def skip_members(self, cursor: "Cursor", count: int) -> int:
         """Pass `count` members; returns how many are foreign. Not `ok` when one is malformed."""
@@ -126,15 +111,19 @@ class Decoder:
         is our identity in its usual form; the row DST was not touched in that case.
         """
         native = self._take_identity(cursor, _SRC)
-        if cursor.ok:
-            tag = cursor.pos
+        tag = cursor.pos
+        if tag < cursor.end and cursor.buf[tag] < 128:  # a small incarnation, in either codec
+            self._incarnations[_SRC] = cursor.buf[tag]
+            cursor.pos = tag + 1
+        else:
             self.skip_u16(cursor)
             if cursor.ok:
                 self.read_u16(cursor.buf, tag)
                 self._incarnations[_SRC] = self.value
-                self.is_for_us = self._skip_own(cursor)
-                if not self.is_for_us and not self._take_identity(cursor, _DST):
-                    native = False
+        if cursor.ok:
+            self.is_for_us = self._skip_own(cursor)
+            if not self.is_for_us and not self._take_identity(cursor, _DST):
+                native = False
         tag = self.skip_index(cursor, _TAGS) if cursor.ok else 0
         if cursor.ok and FLAGS[tag] & _HAS_THIRD and not self._take_identity(cursor, _THIRD):
             native = False
@@ -155,17 +144,19 @@ class Decoder:
     def _skip_own(self, cursor: "Cursor") -> bool:
         """Pass our own identity in its usual form; False, and nothing passed, for any other."""
         own = self._own
+        buf = cursor.buf
         i = self._own_bytes
         pos = cursor.pos + i
         if not i or pos > cursor.end:
             return False
-        self.value = pos
-        while i:
-            i -= 1
-            pos -= 1
-            if cursor.buf[pos] != own[i]:
+        while i > 1:
+            if buf[pos - 1] != own[i - 1] or buf[pos - 2] != own[i - 2]:
                 return False
-        cursor.pos = self.value
+            pos -= 2
+            i -= 2
+        if i and buf[pos - 1] != own[0]:
+            return False
+        cursor.pos += self._own_bytes
         return True
 
     def skip_foreign(self, cursor: "Cursor") -> bool:
@@ -180,55 +171,30 @@ class Decoder:
 
     # reading what was validated: positions in, positions out
 
-    def read_member(self, cursor: "Cursor", row: int) -> None:
-        """Read the validated, native member at the cursor into `row` and pass it."""
-        buf = cursor.buf
-        pos = self.read_identity(buf, cursor.pos, row * self.width)
-        pos = self.read_u16(buf, pos)
-        self._incarnations[row] = self.value
-        pos = self._read_index(buf, pos)
-        self._states[row] = self.value
-        cursor.pos = pos
+    def read_octets(self, buf: bytes | bytearray, pos: int, at: int) -> int:
+        """Read family and octets into the record at byte `at`; returns where they end."""
+        ids = self.ids
+        count = left = self._octets
+        if self._tag >= 0:
+            pos = self.read_index(buf, pos)
+            if self._tag == _BOTH:
+                ids[at] = self.value
+                at += 1
+                if not self.value:
+                    count = 4  # the other twelve octets are zero: records must compare
+        while left:
+            left -= 1
+            if count:
+                count -= 1
+                ids[at] = buf[pos]
+                pos += 1
+            else:
+                ids[at] = 0
+            at += 1
+        return pos
 
-    def _read_index(self, buf: bytes | bytearray, pos: int) -> int:
+    def read_index(self, buf: bytes | bytearray, pos: int) -> int:
         if buf[pos] > 127:
             return self.read_index_long(buf, pos)
         self.value = buf[pos]
         return pos + 1
-
-    def read_identity(self, buf: bytes | bytearray, pos: int, at: int) -> int:
-        """Read an identity into the record at byte `at` of the table; returns where it ends."""
-        ids = self.ids
-        count = self._octets
-        if self._tag == _BOTH:
-            pos = self._read_index(buf, pos)
-            ids[at] = self.value
-            at += 1
-            self._pad = 0 if self.value else self._clear_octets(at)
-            count -= self._pad
-        elif self._tag >= 0:
-            pos = pos + 1 if buf[pos] < 128 else self.read_index_long(buf, pos)
-        while count:
-            ids[at] = buf[pos]
-            pos += 1
-            at += 1
-            count -= 1
-        at += self._pad
-        if self._has_port:
-            pos = self.read_u16(buf, pos)
-            ids[at] = self.value >> 8
-            ids[at + 1] = self.value & 255
-            at += 2
-        if self.bump_width:
-            at += self.bump_width
-            pos = self.read_bump(buf, pos, at)
-        return pos
-
-    def _clear_octets(self, at: int) -> int:
-        """Zero the twelve octets that an IPv4 address does not use: records must compare. 12."""
-        at += 4
-        end = at + 12
-        while at < end:
-            self.ids[at] = 0
-            at += 1
-        return 12

@@ -51,23 +51,25 @@ def apply(foca: "Foca", update: int, broadcast: bool) -> int:
     """
     outcome = foca.members.apply(update)
     if outcome & _SUCCESS:
-        update = foca.members.row
         foca.counters[_EVICTED_MEMBERS] = foca.members.evicted
-        if broadcast:
-            tell(foca, update)
-        if not outcome & _IS_ACTIVE and foca.config.remove_down_after_ms:
-            foca.timers.set_row(
-                _TIMER_FORGET, update, foca.now_ms, foca.config.remove_down_after_ms
-            )
-        if not foca.config.strict:
-            foca.members.suspects[update] = 0
-        if outcome & _REPLACED:
-            foca.runtime.notify(_RENAME, update)
-        if outcome & _CHANGED:
-            foca.runtime.notify(_MEMBER_UP if outcome & _IS_ACTIVE else _MEMBER_DOWN, update)
+        follow(foca, foca.members.row, outcome, broadcast)
     elif outcome & _REFUSED:
         foca.counters[_REFUSED_MEMBERS] += 1
     return outcome
+
+
+def follow(foca: "Foca", row: int, outcome: int, broadcast: bool) -> None:
+    """What follows from the success of an update of `row`."""
+    if broadcast:
+        tell(foca, row)
+    if not foca.config.strict:
+        foca.members.suspects[row] = 0
+    if not outcome & _IS_ACTIVE and foca.config.remove_down_after_ms:
+        foca.timers.set_row(_TIMER_FORGET, row, foca.now_ms, foca.config.remove_down_after_ms)
+    if outcome & _REPLACED:
+        foca.runtime.notify(_RENAME, row)
+    if outcome & _CHANGED:
+        foca.runtime.notify(_MEMBER_UP if outcome & _IS_ACTIVE else _MEMBER_DOWN, row)
 
 
 def tell(foca: "Foca", row: int) -> None:

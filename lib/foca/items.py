@@ -115,14 +115,27 @@ class Items:
                 break
             self._done[index] = 1
             if self._sizes[index] + 2 <= cursor.end - cursor.pos:
-                cursor.write_u16be(self._sizes[index])
-                cursor.copy_in(self.store, self._starts[index], self._sizes[index])
+                self._write(cursor, self._starts[index], self._sizes[index])
                 self._left[index] -= 1
         index = self.count
         while index:
             index -= 1
             if not self._left[index]:
                 self._remove(index)
+
+    def _write(self, cursor: "Cursor", start: int, size: int) -> None:
+        """Write length and bytes of an item that was seen to fit."""
+        buf = cursor.buf
+        pos = cursor.pos
+        buf[pos] = size >> 8
+        buf[pos + 1] = size & 255
+        pos += 2
+        cursor.pos = pos + size
+        while size:
+            buf[pos] = self.store[start]
+            pos += 1
+            start += 1
+            size -= 1
 
     def _best(self) -> int:
         """The item to write next, or -1."""

@@ -4,9 +4,7 @@
             SELF   SRC  DST  THIRD  UPDATE  OLD  PROBED  CALL  GONE  members
             '------------- scratch, outside index and order ---------'
 
-    ids           records (identity.py), `width` bytes each
     states, incarnations, marks, left, lengths, suspects, forgets: one cell a row
-    heads, links  address -> row: chains hanging off a power of two of buckets; 0 ends a chain
     order         the members in random order, as they are probed; `active` of `count` not Down
 
 Invariants: every member row is in exactly one chain and once in `order`; free rows hang on `_free`
@@ -19,12 +17,14 @@ Source: docs/WIRE.md, "Members".
 from array import array
 
 from ._port import const, ticks_diff
+from .records import Records
 
 _TYPING = const(0)
 if _TYPING:
     from .identity import Layout
     from .rng import Rng
 
+_UPDATE = const(4)
 _OLD = const(5)
 _FIRST = const(9)
 _SUSPECT = const(1)
@@ -56,7 +56,7 @@ _LOST = const(16)
 _REFUSED = const(32)
 
 
-class Members:
+class Members(Records):
     def __init__(self, layout: "Layout", members_max: int, rng: "Rng") -> None:
         """A table for `members_max` others, 1 .. 16,000. `rng`: places newcomers in the order."""
         rows = _FIRST + members_max
@@ -64,12 +64,9 @@ class Members:
         buckets = 8
         while buckets < members_max:
             buckets *= 2
-        self.layout = layout
+        Records.__init__(self, layout, rows, buckets)
         self.rng = rng
-        self.width = layout.record_bytes
-        self._bump_at = layout.address_bytes
         self.rows = rows
-        self.ids = bytearray(rows * layout.record_bytes)
         self.states = bytearray(rows)
         self.incarnations = array("H", bytes(2 * rows))
         self.marks = bytearray(rows)
@@ -77,8 +74,6 @@ class Members:
         self.lengths = bytearray(rows)
         self.suspects = array("i", bytes(4 * rows))
         self.forgets = array("i", bytes(4 * rows))
-        self.heads = array(kind, [0] * buckets)
-        self.links = array(kind, [0] * rows)
         self.order = array(kind, [0] * members_max)
         self.count = 0
         self.active = 0
@@ -86,74 +81,29 @@ class Members:
         """The member that the last `apply` was about, 0: refused."""
         self.evicted = 0
         """How many were evicted, ever."""
-        self._bucket_mask = buckets - 1
         self._free = _FIRST
         for row in range(_FIRST, rows - 1):
             self.links[row] = row + 1
 
-    # comparing and copying records
-
-    def same(self, row: int, other: int, first: int, end: int) -> bool:
-        """Whether bytes first .. end - 1 of two records are equal; records differ at the end."""
-        ids = self.ids
-        row = row * self.width + end
-        other = other * self.width + end
-        end -= first
-        while end > 1:
-            if ids[row - 1] != ids[other - 1] or ids[row - 2] != ids[other - 2]:
-                return False
-            row -= 2
-            other -= 2
-            end -= 2
-        return not end or ids[row - 1] == ids[other - 1]
-
-    def same_address(self, row: int, other: int) -> bool:
-        return self.same(row, other, 0, self._bump_at)
-
-    def same_identity(self, row: int, other: int) -> bool:
-        return self.same(row, other, 0, self.width)
-
-    def wins(self, row: int, other: int) -> bool:
-        """Whether the identity at `row` beats the one at `other`, of the same address."""
-        return self.layout.wins(self.ids, row * self.width, other * self.width)
-
-    def copy(self, source: int, target: int) -> None:
-        """Copy the identity at `source`, and nothing else of that row, to `target`."""
-        ids = self.ids
-        count = self.width
-        source *= count
-        target *= count
-        while count:
-            ids[target] = ids[source]
-            source += 1
-            target += 1
-            count -= 1
-
-    # address -> row
-
-    def _bucket(self, row: int) -> int:
-        """Where the address at `row` is chained: by its last bytes, there addresses differ."""
-        ids = self.ids
-        row = row * self.width + self._bump_at
-        if self._bump_at < 4:
-            return ids[row - 1] & self._bucket_mask
-        return (
-            ids[row - 1] ^ ids[row - 2] * 5 ^ ids[row - 3] * 19 ^ ids[row - 4] * 11
-        ) & self._bucket_mask
-
-    def find(self, row: int) -> int:
-        """The member with the address of the record at `row`, or 0."""
-        other = self.heads[self._bucket(row)]
-        while other and not self.same(row, other, 0, self._bump_at):
-            other = self.links[other]
-        return other
-
-    def find_identity(self, row: int) -> int:
-        """The member with exactly the identity at `row`, or 0."""
-        other = self.find(row)
-        return other if other and self.same_identity(other, row) else 0
-
     # changing
+
+    def refresh(self, row: int) -> int:
+        """Apply UPDATE to the active member `row`, of that very identity: the usual `apply`.
+
+        Returns the flags above, or 0: that was no news.
+        """
+        state = self.states[_UPDATE]
+        if state == _DOWN:
+            return self._set(row, _UPDATE, 1, _SUCCESS)
+        incarnation = self.incarnations[_UPDATE]
+        if incarnation < self.incarnations[row] or (
+            incarnation == self.incarnations[row] and state <= self.states[row]
+        ):
+            return 0
+        self.states[row] = state
+        self.incarnations[row] = incarnation
+        self.lengths[row] = 0
+        return _SUCCESS | _IS_ACTIVE
 
     def apply(self, update: int) -> int:
         """Apply the member at row `update`: identity, state, incarnation; returns the flags above.

@@ -16,6 +16,7 @@ from array import array
 from ._port import const, entropy
 from .backlog import Backlog
 from .cursor import Cursor
+from .custom import add_broadcast, broadcast
 from .identity import Layout
 from .limits import Limits
 from .members import Members
@@ -27,7 +28,7 @@ from .receive import receive
 from .rng import Rng
 from .selfhood import change_identity, leave, reuse_down_identity
 from .timers import Timers
-from .verbs import add_broadcast, announce, apply_many, broadcast, dump, tick
+from .verbs import announce, apply_many, dump, tick
 
 _TYPING = const(0)
 if _TYPING:
@@ -84,6 +85,7 @@ class Foca:
         layout.put(members.ids, _SELF, identity)
         self.codec = codec(members)
         self.codec.know_own()
+        members.know_own()
         self.header_bytes_max = 3 * self.codec.identity_bytes_max() + 5
         self.picker = Picker(members)
         self.backlog = Backlog(members, self.codec, config.send_bytes_max)
@@ -160,7 +162,7 @@ class Foca:
         return self._run(announce)
 
     def gossip(self) -> int:
-        """Send a Gossip to `num_indirect_probes` active members, even with nothing queued."""
+        """Send a Gossip to `num_indirect_probes` active members, in any case."""
         return self._run(gossip)
 
     def broadcast(self) -> int:

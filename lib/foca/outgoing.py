@@ -43,7 +43,7 @@ def send(foca: "Foca", dst: int, head: int, third: int) -> int:
     `head`: tag | number << 4. `third`: the row of the third party, for tags that have one.
     """
     out = foca.outbox
-    out.open(out.buf, 0, foca.config.send_bytes_max)
+    out.end = foca.config.send_bytes_max
     if (
         foca.header_bytes_max > out.end
         and foca.codec.header_bytes(dst, head & 15, third) > out.end
@@ -52,7 +52,15 @@ def send(foca: "Foca", dst: int, head: int, third: int) -> int:
     out.pos = foca.codec.write_header(out.buf, dst, head, third)
     if FLAGS[head & 15]:
         _add_sections(foca, dst, head & 15)
-    return _hand_over(foca, dst, head, third)
+    foca.counters[_DATAGRAMS_SENT] += 1
+    foca.counters[_BYTES_SENT] = (foca.counters[_BYTES_SENT] + out.pos) & 0x3FFFFFFF
+    foca.runtime.send_to(dst, out.buf, out.pos)
+    if foca.config.notify_data:
+        foca.message_tag = head & 15
+        foca.message_number = head >> 4
+        foca.message_third = third
+        foca.runtime.notify(_DATA_SENT, dst)
+    return _OK
 
 
 def _add_sections(foca: "Foca", dst: int, tag: int) -> None:
@@ -117,24 +125,11 @@ def _tell_suspect(foca: "Foca", dst: int) -> int:
 def _write_one(foca: "Foca", row: int) -> int:
     """Write the member at `row` if it fits; returns how many were written, 0 or 1."""
     out = foca.outbox
-    if foca.codec.member_bytes(row) > out.end - out.pos:
+    room = out.end - out.pos
+    if room < foca.codec.member_bytes_max and foca.codec.member_bytes(row) > room:
         return 0
     out.pos = foca.codec.write_member(out.buf, out.pos, row)
     return 1
-
-
-def _hand_over(foca: "Foca", dst: int, head: int, third: int) -> int:
-    count = foca.outbox.pos
-    counters = foca.counters
-    counters[_DATAGRAMS_SENT] += 1
-    counters[_BYTES_SENT] = (counters[_BYTES_SENT] + count) & 0x3FFFFFFF
-    foca.runtime.send_to(dst, foca.outbox.buf, count)
-    if foca.config.notify_data:
-        foca.message_tag = head & 15
-        foca.message_number = head >> 4
-        foca.message_third = third
-        foca.runtime.notify(_DATA_SENT, dst)
-    return _OK
 
 
 def spread(foca: "Foca", tag: int, count: int) -> int:

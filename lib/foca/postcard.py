@@ -43,44 +43,45 @@ class Postcard(Codec):
         cursor.ok = False
 
     def skip_identity(self, cursor: "Cursor") -> bool:
-        """As the base, but at once; anything unusual and a packet's last bytes are left to it."""
+        native = True
         buf = cursor.buf
         pos = cursor.pos
-        # an IPv6 address is longer than any identity of an IPv4 table: it goes to the base too
-        if cursor.end - pos < self._identity_bytes_max or (
-            self._tag >= 0 and buf[pos] > (self._tag and 1)
-        ):
-            return Codec.skip_identity(self, cursor)
-        native = True
+        end = cursor.end
+        left = self._octets
         if self._tag >= 0:
-            native = self._tag == buf[pos] or self._tag == _BOTH
-            pos += 17 if buf[pos] else 5
-        else:
-            pos += self._octets
-        if self._has_port:
-            if buf[pos] > 127:
+            if pos < end and buf[pos] < 2:
+                left = buf[pos]
                 pos += 1
-                if buf[pos] > 127:
+            else:
+                left = self.skip_index(cursor, 2)
+                pos = cursor.pos
+            native = left == self._tag or self._tag == _BOTH
+            left = 16 if left else 4
+        pos += left
+        if self._has_port:
+            if pos < end and buf[pos] > 127:
+                pos += 1
+                if pos < end and buf[pos] > 127:
                     pos += 1
-                    if buf[pos] > 3:
-                        return Codec.skip_identity(self, cursor)
+                    if pos < end and buf[pos] > 3:
+                        cursor.ok = False
             pos += 1
         left = self._bump_count_max
         if left:
-            while left > 1 and buf[pos] > 127:
+            while left > 1 and pos < end and buf[pos] > 127:
                 left -= 1
                 pos += 1
-            if left == 1 and buf[pos] > self._bump_last_max:
-                return Codec.skip_identity(self, cursor)
+            if left == 1 and pos < end and buf[pos] > self._bump_last_max:
+                cursor.ok = False
             pos += 1
+        if pos > end or not cursor.ok:
+            cursor.ok = False
+            return False
         cursor.pos = pos
         return native
 
     def skip_u16(self, cursor: "Cursor") -> None:
         self._skip_varint(cursor, 3, 3)
-
-    def skip_bump(self, cursor: "Cursor") -> None:
-        self._skip_varint(cursor, self._bump_count_max, self._bump_last_max)
 
     def skip_index_long(self, cursor: "Cursor") -> int:
         """Pass an index of two to five bytes; returns its value, or 128 for anything above 127."""
@@ -110,26 +111,70 @@ class Postcard(Codec):
         self.value = value
         return pos + 1
 
-    def read_bump(self, buf: bytes | bytearray, pos: int, i: int) -> int:
-        """Read into the big-endian bytes of the table that end at `i` (exclusive)."""
-        stop = i - self.bump_width
-        bits = value = 0
-        while True:
-            value |= (buf[pos] & 127) << bits
-            bits += 7
-            if bits > 7:
-                i -= 1
-                self.ids[i] = value & 255
-                value >>= 8
-                bits -= 8
+    def read_identity(self, buf: bytes | bytearray, pos: int, at: int) -> int:
+        ids = self.ids
+        if self._tag or buf[pos]:
+            pos = self.read_octets(buf, pos, at)
+            at += self._port_at
+        else:  # IPv4 with a family
+            ids[at] = buf[pos + 1]
+            ids[at + 1] = buf[pos + 2]
+            ids[at + 2] = buf[pos + 3]
+            ids[at + 3] = buf[pos + 4]
+            pos += 5
+            at += 4
+        if self._has_port:
+            value = buf[pos]
+            if value > 127:
+                pos += 1
+                value = value & 127 | (buf[pos] & 127) << 7
+                if buf[pos] > 127:
+                    pos += 1
+                    value |= buf[pos] << 14
             pos += 1
-            if buf[pos - 1] < 128:
-                break
-        while i > stop:
-            i -= 1
-            self.ids[i] = value
-            value = 0
+            ids[at] = value >> 8
+            ids[at + 1] = value & 255
+            at += 2
+        if self.bump_width:
+            at += self.bump_width
+            pos = self._read_bump(buf, pos, at)
         return pos
+
+    def _read_bump(self, buf: bytes | bytearray, pos: int, at: int) -> int:
+        """Read into the big-endian bytes of the table that end at `at` (exclusive)."""
+        ids = self.ids
+        stop = at - self.bump_width
+        bits = value = 0
+        while buf[pos] > 127:
+            value |= (buf[pos] & 127) << bits
+            pos += 1
+            if bits:
+                at -= 1
+                ids[at] = value & 255
+                value >>= 8
+                bits -= 1
+            else:
+                bits = 7
+        value |= buf[pos] << bits
+        while at > stop:
+            at -= 1
+            ids[at] = value & 255
+            value >>= 8
+        return pos + 1
+
+    def read_member(self, cursor: "Cursor", row: int) -> None:
+        """Read the validated, native member at the cursor into `row` and pass it."""
+        buf = cursor.buf
+        pos = self.read_identity(buf, cursor.pos, row * self.width)
+        if buf[pos] < 128 and buf[pos + 1] < 128:
+            self._incarnations[row] = buf[pos]
+            self._states[row] = buf[pos + 1]
+            cursor.pos = pos + 2
+        else:
+            pos = self.read_u16(buf, pos)
+            self._incarnations[row] = self.value
+            cursor.pos = self.read_index(buf, pos)
+            self._states[row] = self.value
 
     def u16_bytes(self, value: int) -> int:
         return 1 if value < 128 else 2 if value < 16384 else 3
@@ -155,22 +200,57 @@ class Postcard(Codec):
         buf[pos] = value
         return pos + 1
 
-    def write_bump(self, buf: bytearray, pos: int, i: int) -> int:
+    def write_identity(self, buf: bytearray, pos: int, at: int) -> int:
+        """Write the record at byte `at` of the table; returns the position after it."""
+        ids = self.ids
+        if self._tag:
+            pos = self.write_octets(buf, pos, at)
+            at += self._port_at
+        else:  # IPv4 with a family
+            buf[pos] = 0
+            buf[pos + 1] = ids[at]
+            buf[pos + 2] = ids[at + 1]
+            buf[pos + 3] = ids[at + 2]
+            buf[pos + 4] = ids[at + 3]
+            pos += 5
+            at += 4
+        if self._has_port:
+            value = ids[at] << 8 | ids[at + 1]
+            while value > 127:
+                buf[pos] = value & 127 | 128
+                pos += 1
+                value >>= 7
+            buf[pos] = value
+            pos += 1
+            at += 2
+        if self.bump_width:
+            at += self.bump_width
+            pos = self._write_bump(buf, pos, at)
+        return pos
+
+    def _write_bump(self, buf: bytearray, pos: int, i: int) -> int:
         """Write the big-endian bytes of the table that end at `i` (exclusive)."""
+        ids = self.ids
         at = i - self.bump_width
-        while at < i and not self.ids[at]:
+        while at < i and not ids[at]:
             at += 1
+        if at == i:
+            buf[pos] = 0
+            return pos + 1
         bits = value = 0
-        while True:
-            if bits < 7 and i > at:
-                i -= 1
-                value |= self.ids[i] << bits
-                bits += 8
-            if i == at and value < 128:
-                break
+        while i > at:
+            i -= 1
+            if bits == 7:
+                buf[pos] = value | 128
+                pos += 1
+                bits = value = 0
+            value |= ids[i] << bits
+            bits += 1
             buf[pos] = value & 127 | 128
             pos += 1
             value >>= 7
-            bits -= 7
+        if not value:
+            pos -= 1
+            value = buf[pos] & 127
         buf[pos] = value
         return pos + 1

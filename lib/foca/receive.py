@@ -14,17 +14,17 @@ Source: docs/WIRE.md, "Receiving".
 """
 
 from ._port import const
-from .effects import apply, reconsider
+from .custom import take_items
+from .effects import apply, follow, reconsider
 from .outgoing import send, turn_undead
 from .selfhood import about_us, apply_update, jump
 
 _TYPING = const(0)
 if _TYPING:
     from .cursor import Cursor
-    from .items import Items
+    from .members import Members
     from .node import Foca
 
-_CUSTOM_BROADCAST = const(6)
 _DATAGRAMS_RECEIVED = const(28)
 _DATA_FROM_OURSELVES = const(4)
 _DATA_RECEIVED = const(8)
@@ -34,8 +34,6 @@ _FEEDS_LIMITED = const(22)
 _FOREIGN_ADDRESS = const(13)
 _FOREIGN_MEMBERS = const(17)
 _INDIRECT_FOR_OURSELVES = const(5)
-_ITEMS_EVICTED = const(24)
-_ITEMS_REFUSED = const(25)
 _FEEDERS = const(3)
 _FEED_WITHIN_MS = const(400)
 _LIMIT_FEED = const(2)
@@ -86,21 +84,31 @@ def receive(foca: "Foca") -> int:
         foca.message_number = foca.head >> 4
         foca.message_third = _THIRD
         foca.runtime.notify(_DATA_RECEIVED, _SRC)
-    foca.members.states[_SRC] = _ALIVE
-    status = apply(foca, _SRC, True)
-    if status & _LOST or not status & (_IS_ACTIVE | _REFUSED):
+    if not _source_counts(foca, foca.members):
         return _answer_inactive(foca)
     if foca.newcomer and foca.newcomer == foca.members.row and foca.head & 15 != _ANNOUNCE:
         foca.newcomer = 0  # somebody has fed it already
-    status = _apply_updates(foca, cursor)
-    if status:  # a gossip about ourselves could not be sent
-        return status
+    if foca.updates:
+        status = _apply_updates(foca, cursor)
+        if status:  # a gossip about ourselves could not be sent
+            return status
     reconsider(foca)
-    cursor.pos = foca.custom_at
-    status = _take_items(foca, cursor)
+    if foca.custom_at < cursor.end:
+        cursor.pos = foca.custom_at
+        status = take_items(foca, cursor)
     if foca.connection == _CONNECTED:
         status = _react(foca, foca.head & 15, foca.head >> 4) or status
     return status
+
+
+def _source_counts(foca: "Foca", members: "Members") -> bool:
+    """Apply the sender, which is alive; whether it is active, under the identity that counts."""
+    row = members.row
+    if row and members.incarnations[_SRC] <= members.incarnations[row]:
+        return True  # nothing new, as most of the time
+    members.states[_SRC] = _ALIVE
+    row = apply(foca, _SRC, True)
+    return not row & _LOST and row & (_IS_ACTIVE | _REFUSED) != 0
 
 
 def _accept(foca: "Foca", cursor: "Cursor") -> int:
@@ -108,23 +116,36 @@ def _accept(foca: "Foca", cursor: "Cursor") -> int:
 
     Leaves in foca.head: tag | number << 4, or -1 when it is for somebody else; in `updates` and
     `foreign` how many members follow at the cursor, in `custom_at` where the custom section
-    starts.
+    starts, in `members.row` the active member with exactly the identity of the sender, or 0.
     """
     if cursor.end > foca.config.packet_bytes_max:
         return _DATA_TOO_BIG
     head = foca.head = foca.codec.read_header(cursor)
     if head < 0:
         return _FOREIGN_ADDRESS if head == _FOREIGN else _DECODE
-    if foca.members.same_address(_SRC, _SELF):
+    members = foca.members
+    members.row = members.match(members.source)
+    if not members.row and members.same_address(_SRC, _SELF):
         return _DATA_FROM_OURSELVES
     head &= 15
     if cursor.left() == 1 or (head == _ANNOUNCE and cursor.left()):
         return _MALFORMED_PACKET
-    if not foca.codec.is_for_us and not foca.members.same_identity(_DST, _SELF):
-        if head != _ANNOUNCE or not (foca.members.same_address(_DST, _SELF) or _is_to_all(foca)):
+    if not foca.codec.is_for_us and not members.same_identity(_DST, _SELF):
+        if head != _ANNOUNCE or not (members.same_address(_DST, _SELF) or _is_to_all(foca)):
             foca.head = -1
             return _not_for_us(foca)
-    return _check_members(foca, cursor, head != _BROADCAST)
+    foca.updates = foca.foreign = 0
+    foca.custom_at = cursor.pos
+    if head != _BROADCAST and cursor.left():
+        foca.updates = cursor.read_u16be()
+        head = cursor.pos
+        foca.foreign = foca.codec.skip_members(cursor, foca.updates)
+        if not cursor.ok:
+            return _DECODE
+        foca.counters[_FOREIGN_MEMBERS] += foca.foreign
+        foca.custom_at = cursor.pos
+        cursor.pos = head
+    return _OK
 
 
 def _is_to_all(foca: "Foca") -> bool:
@@ -150,23 +171,6 @@ def _not_for_us(foca: "Foca") -> int:
     return _OK
 
 
-def _check_members(foca: "Foca", cursor: "Cursor", has_members: int) -> int:
-    """Validate the members section and leave the cursor at its first member; returns a status."""
-    foca.updates = foca.foreign = 0
-    if has_members and cursor.left():
-        foca.updates = cursor.read_u16be()
-        has_members = cursor.pos
-        foca.foreign = foca.codec.skip_members(cursor, foca.updates)
-        if not cursor.ok:
-            return _DECODE
-        foca.counters[_FOREIGN_MEMBERS] += foca.foreign
-        foca.custom_at = cursor.pos
-        cursor.pos = has_members
-    else:
-        foca.custom_at = cursor.pos
-    return _OK
-
-
 def _answer_inactive(foca: "Foca") -> int:
     """The sender is Down or an older identity: it can only tell us that we are Down ourselves."""
     if foca.head & 15 == _TURN_UNDEAD:
@@ -178,40 +182,23 @@ def _answer_inactive(foca: "Foca") -> int:
 
 def _apply_updates(foca: "Foca", cursor: "Cursor") -> int:
     """Apply the validated members, until a gossip about ourselves cannot be sent; that status."""
-    codec = foca.codec
-    status = _OK
+    members = foca.members
     left = foca.updates
-    while left and not status:
+    while left:
         left -= 1
-        if not foca.foreign or not codec.skip_foreign(cursor):
-            codec.read_member(cursor, _UPDATE)
-            status = apply_update(foca, True)
-    return status
-
-
-def _take_items(foca: "Foca", cursor: "Cursor") -> int:
-    """Offer every item of the custom section to the handler; returns a status."""
-    while cursor.end - cursor.pos > 2:
-        size = cursor.read_u16be()
-        if not size or size > cursor.end - cursor.pos:
-            return _MALFORMED_PACKET
-        if not foca.items:
-            return _CUSTOM_BROADCAST
-        news = foca.handler.receive_item(cursor.buf, cursor.pos, cursor.pos + size, _SRC)
-        if news < 0:
-            return _CUSTOM_BROADCAST
-        if news:
-            keep_item(foca, cursor.buf, cursor.pos, cursor.pos + size)
-        cursor.pos += size
-    return _MALFORMED_PACKET if cursor.pos < cursor.end else _OK
-
-
-def keep_item(foca: "Foca", buf: bytes | bytearray, start: int, end: int) -> None:
-    """Queue news for others; counts what had to give way."""
-    items: Items = foca.items  # type: ignore[assignment]
-    if not items.add(buf, start, end, foca.config.max_transmissions):
-        foca.counters[_ITEMS_REFUSED] += 1
-    foca.counters[_ITEMS_EVICTED] = items.evicted
+        if foca.foreign and foca.codec.skip_foreign(cursor):
+            continue
+        foca.codec.read_member(cursor, _UPDATE)
+        row = members.match(members.update)
+        if row:
+            outcome = members.refresh(row)
+            if outcome:
+                follow(foca, row, outcome, True)
+        else:
+            row = apply_update(foca, True)
+            if row:
+                return row
+    return _OK
 
 
 def _react(foca: "Foca", tag: int, number: int) -> int:

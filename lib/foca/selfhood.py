@@ -136,6 +136,7 @@ def _become(foca: "Foca", row: int) -> int:
         _queue_gone(foca)
     members.copy(row, _SELF)
     foca.codec.know_own()
+    members.know_own()
     reset(foca)
     return gossip(foca)
 

@@ -8,26 +8,20 @@ from ._port import const
 from .effects import reconsider
 from .outgoing import send
 from .probing import fire
-from .receive import keep_item
 from .selfhood import apply_update
 
 _TYPING = const(0)
 if _TYPING:
     from .node import Foca
 
-_CUSTOM_BROADCAST = const(6)
-_DATA_TOO_BIG = const(1)
 _DECODE = const(3)
-_MALFORMED_PACKET = const(2)
 _OK = const(0)
 _FOREIGN_MEMBERS = const(17)
 _REFUSED_MEMBERS = const(18)
-_STALE = const(15)
 _TABLE_FULL = const(14)
 _UPDATE = const(4)
 _CALL = const(7)
 _ANNOUNCE = const(6)
-_BROADCAST = const(9)
 
 
 def tick(foca: "Foca") -> int:
@@ -45,39 +39,6 @@ def tick(foca: "Foca") -> int:
 def announce(foca: "Foca") -> int:
     """Announce to the identity in CALL."""
     return send(foca, _CALL, _ANNOUNCE, 0)
-
-
-def broadcast(foca: "Foca") -> int:
-    """Send the custom broadcasts to some members that want them, until none is left."""
-    items = foca.items
-    if not items or not items.count:
-        return _OK
-    count = foca.picker.choose(foca.config.num_indirect_probes, 0, 0, foca.handler)
-    status = _OK
-    i = 0
-    while i < count and items.count and not status:
-        status = send(foca, foca.picker.rows[i], _BROADCAST, 0)
-        i += 1
-    return status
-
-
-def add_broadcast(foca: "Foca") -> int:
-    """Queue the bytes of the inbox as a custom broadcast."""
-    size = foca.inbox.end
-    if not size:
-        return _MALFORMED_PACKET
-    limit = foca.config.packet_bytes_max
-    if not foca.config.strict:  # with a Broadcast's header in front it must fit into what we send
-        limit = foca.config.send_bytes_max - foca.header_bytes_max - 2
-    if size > limit:
-        return _DATA_TOO_BIG
-    if not foca.items:
-        return _CUSTOM_BROADCAST
-    news = foca.handler.receive_item(foca.inbox.buf, 0, size, -1)
-    if news <= 0:
-        return _CUSTOM_BROADCAST if news else _STALE
-    keep_item(foca, foca.inbox.buf, 0, size)
-    return _OK
 
 
 def dump(foca: "Foca", buf: bytearray) -> int:
