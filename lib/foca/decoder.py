@@ -64,8 +64,8 @@ class Decoder:
         """The integer at hand: what `read_u16` or `read_index_long` read last."""
         self._has_port = layout.has_port
         self._port_at = layout.port_at
-        self._identity_bytes_max = self.identity_bytes_max()
-        self._own = bytearray(self._identity_bytes_max)
+        self.member_bytes_max = self.identity_bytes_max() + 4
+        self._own = bytearray(self.member_bytes_max)
         self._own_bytes = 0
         self.is_for_us = False
         """Whether the last header was addressed to our identity, see `read_header`."""
@@ -111,8 +111,15 @@ class Decoder:
         is our identity in its usual form; the row DST was not touched in that case.
         """
         native = self._take_identity(cursor, _SRC)
-        if cursor.ok:
-            self._take_incarnation(cursor)
+        tag = cursor.pos
+        if tag < cursor.end and cursor.buf[tag] < 128:  # a small incarnation, in either codec
+            self._incarnations[_SRC] = cursor.buf[tag]
+            cursor.pos = tag + 1
+        else:
+            self.skip_u16(cursor)
+            if cursor.ok:
+                self.read_u16(cursor.buf, tag)
+                self._incarnations[_SRC] = self.value
         if cursor.ok:
             self.is_for_us = self._skip_own(cursor)
             if not self.is_for_us and not self._take_identity(cursor, _DST):
@@ -133,18 +140,6 @@ class Decoder:
             return False
         self.read_identity(cursor.buf, pos, row * self.width)
         return True
-
-    def _take_incarnation(self, cursor: "Cursor") -> None:
-        """Validate the incarnation of the source and read it."""
-        pos = cursor.pos
-        if pos < cursor.end and cursor.buf[pos] < 128:  # one byte in either codec
-            self._incarnations[_SRC] = cursor.buf[pos]
-            cursor.pos = pos + 1
-            return
-        self.skip_u16(cursor)
-        if cursor.ok:
-            self.read_u16(cursor.buf, pos)
-            self._incarnations[_SRC] = self.value
 
     def _skip_own(self, cursor: "Cursor") -> bool:
         """Pass our own identity in its usual form; False, and nothing passed, for any other."""

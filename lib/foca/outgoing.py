@@ -125,7 +125,8 @@ def _tell_suspect(foca: "Foca", dst: int) -> int:
 def _write_one(foca: "Foca", row: int) -> int:
     """Write the member at `row` if it fits; returns how many were written, 0 or 1."""
     out = foca.outbox
-    if foca.codec.member_bytes(row) > out.end - out.pos:
+    room = out.end - out.pos
+    if room < foca.codec.member_bytes_max and foca.codec.member_bytes(row) > room:
         return 0
     out.pos = foca.codec.write_member(out.buf, out.pos, row)
     return 1

@@ -16,7 +16,7 @@ if _TYPING:
     from .members import Members
 
 _DOWN = const(2)
-_FEW = const(8)
+_PICKED = const(2)
 
 
 class Picker:
@@ -46,7 +46,7 @@ class Picker:
         pool = self.members.active
         if down:
             pool = self.members.count - pool
-        if want < _FEW and pool > 3 * want and self._by_rejection(want):
+        if pool > 3 * want and self._by_rejection(want):
             return want
         return self._by_reservoir(want)
 
@@ -63,17 +63,15 @@ class Picker:
         while found < want and tries:
             tries -= 1
             row = members.order[members.rng.below(members.count)]
-            if self._fits(row) and not self._has(row, found):
+            if self._fits(row) and members.marks[row] < _PICKED:
+                members.marks[row] |= _PICKED
                 self.rows[found] = row
                 found += 1
+        tries = found
+        while tries:
+            tries -= 1
+            members.marks[self.rows[tries]] ^= _PICKED
         return found == want
-
-    def _has(self, row: int, found: int) -> bool:
-        while found:
-            found -= 1
-            if self.rows[found] == row:
-                return True
-        return False
 
     def _by_reservoir(self, want: int) -> int:
         """One pass over the order; every fitting member has the same chance."""

@@ -123,14 +123,15 @@ def _accept(foca: "Foca", cursor: "Cursor") -> int:
     head = foca.head = foca.codec.read_header(cursor)
     if head < 0:
         return _FOREIGN_ADDRESS if head == _FOREIGN else _DECODE
-    foca.members.row = foca.members.match(foca.members.source)
-    if not foca.members.row and foca.members.same_address(_SRC, _SELF):
+    members = foca.members
+    members.row = members.match(members.source)
+    if not members.row and members.same_address(_SRC, _SELF):
         return _DATA_FROM_OURSELVES
     head &= 15
     if cursor.left() == 1 or (head == _ANNOUNCE and cursor.left()):
         return _MALFORMED_PACKET
-    if not foca.codec.is_for_us and not foca.members.same_identity(_DST, _SELF):
-        if head != _ANNOUNCE or not (foca.members.same_address(_DST, _SELF) or _is_to_all(foca)):
+    if not foca.codec.is_for_us and not members.same_identity(_DST, _SELF):
+        if head != _ANNOUNCE or not (members.same_address(_DST, _SELF) or _is_to_all(foca)):
             foca.head = -1
             return _not_for_us(foca)
     foca.updates = foca.foreign = 0

@@ -46,6 +46,8 @@ _TIMER_FORGET = const(5)
 _KINDS = const(8)
 _FIRST = const(9)
 _IDLE_MS = const(60000)
+_MASK = const(0x3FFFFFFF)
+_HALF = const(0x20000000)
 
 
 class Timers:
@@ -107,10 +109,12 @@ class Timers:
     def _earliest_kind(self) -> int:
         at = self.at
         best = -1
-        kind = 0
+        earliest = kind = 0
         while kind < _KINDS:
-            if at[kind] and (best < 0 or ticks_diff(at[kind], at[best]) < 0):
+            # what ticks_diff says, without a call
+            if at[kind] and (best < 0 or (at[kind] - earliest) & _MASK >= _HALF):
                 best = kind
+                earliest = at[kind]
             kind += 1
         return best
 
