@@ -4,7 +4,7 @@
 #   N=20          how many nodes (demo)
 #   SEEDS=100     how many seeds (tests and simulations that are seeded)
 #   PYTHON=...    which Python makes .venv
-#   ARGS=...      more words for pytest, for example ARGS='-k backlog -x'
+#   ARGS=...      more words for pytest, for example ARGS='-k backlog -x', and for compare and deploy
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -23,7 +23,7 @@ SEEDS ?=
 ARGS ?=
 export SEEDS
 
-.PHONY: help demo test check lint types floors coverage vm size bench sim interop vectors package firmware deploy format typings clean
+.PHONY: help demo test check lint types floors coverage vm size bench compare sim interop vectors package firmware deploy format typings clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -67,6 +67,9 @@ size: $(STAMP) vm ## bytes and lines per file, RAM on the 32-bit VM, against the
 
 bench: $(STAMP) vm ## microseconds and heap bytes per event, on every interpreter
 	@$(BIN)/python tools/bench.py
+
+compare: $(STAMP) vm ## serf, the Rust agent and ours side by side: an hour (ARGS=--quick: four minutes; docs/BENCHMARK.md)
+	@$(BIN)/python tools/compare.py $(ARGS)
 
 # Without SEEDS what CI can afford; with SEEDS results are kept, and a stopped run goes on where it was.
 sim: $(STAMP) vm ## whole clusters on a virtual clock, each seed twice (SEEDS=10000)

@@ -1,42 +1,17 @@
 """tools/demo.py: a whole run with three nodes and short times, and runs that must not succeed."""
 
-import os
 import signal
-import time
-from pathlib import Path
 
 import demo
 import find_micropython
 import pytest
-from support.program import Program, interpreter
+from support.program import Program, all_ended, children, interpreter, is_running
 
 SMALL = ["tools/demo.py", "-n", "3", "--fast"]
 
 
 def start(*words):
     return Program([*interpreter("cpython"), *SMALL, *words])
-
-
-def children(pid):
-    """The processes that `pid` has started."""
-    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def all_ended(pids):
-    """Whether they all end within a while."""
-    deadline = time.monotonic() + 10
-    while any(is_running(pid) for pid in pids):
-        if time.monotonic() > deadline:
-            return False
-        os.sched_yield()
-    return True
 
 
 def test_the_demo_succeeds_and_one_that_cannot_fails():

@@ -113,6 +113,28 @@ class Program:
         return status
 
 
+def children(pid):
+    """The processes that `pid` has started."""
+    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def all_ended(pids):
+    """Whether they all end within a while."""
+    deadline = time.monotonic() + 10
+    while any(is_running(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        os.sched_yield()
+    return True
+
+
 def run(argv, **keywords):
     """(exit status, all output) of a program that ends by itself."""
     with Program(argv, **keywords) as program:
