@@ -50,7 +50,6 @@ from compare_traffic import enter_namespace
 
 IDLE, KILL, JOIN = "idle", "kill", "join"
 BATCH = 5
-SETTLE_S = 10.0
 SIZE_MAX = 60
 FOLDER = ROOT / ".cache" / "compare"
 
@@ -223,6 +222,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     add("--kills", type=_count, metavar="N", help="per size (default 20)")
     add("--joins", type=_count, metavar="N", help="per size (default 10)")
     add("--idle", type=float, metavar="S", help="seconds of the idle window (default 60)")
+    add("--settle", type=float, default=10.0, metavar="S", help="seconds before it (default 10)")
     add("--seed", type=int, default=1, help="of victims and phases (default 1)")
     add("--quick", action="store_true", help="3 and 5 nodes, 2 kills, 2 joins, 5 s")
     add("--own-counters", action="store_true", help="no namespace: take the nodes' own counters")
@@ -255,7 +255,7 @@ def compare(options: argparse.Namespace) -> int:
         "kills": options.kills,
         "joins": options.joins,
         "idle_s": options.idle,
-        "settle_s": min(SETTLE_S, options.idle),
+        "settle_s": min(options.settle, options.idle),
         "seed": options.seed,
         "versions": {key: PEERS[key].version() for key in peers},
         "machine": machine(),
