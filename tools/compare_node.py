@@ -26,7 +26,7 @@ from foca.config import Config
 from foca.events import Event
 from foca.status import BYTES_SENT, DATAGRAMS_SENT
 
-TURN_MS = 20  # as in foca.aio
+TURN_MS = 1000  # as in Agent.run_forever
 
 
 def say(line: dict[str, object]) -> None:

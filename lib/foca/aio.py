@@ -188,9 +188,9 @@ class Agent(Runtime):
             await sleep_ms(min(self.poll(), _POLL_MS))
 
     def run_forever(self) -> None:
-        """The same without asyncio; sleeps in the socket, so that it answers at once."""
+        """The same without asyncio; sleeps in the socket until there is something to do."""
         while not self.is_closed:
-            self.udp.wait(min(self.poll(), _POLL_MS))
+            self.udp.wait(min(self.poll(), 1000))
 
     # what the application asks for
 
