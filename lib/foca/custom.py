@@ -8,7 +8,6 @@ Source: docs/WIRE.md, "Custom broadcasts".
 """
 
 from ._port import const
-from .outgoing import send
 
 _TYPING = const(0)
 if _TYPING:
@@ -24,7 +23,6 @@ _MALFORMED_PACKET = const(2)
 _OK = const(0)
 _SRC = const(1)
 _STALE = const(15)
-_BROADCAST = const(9)
 
 
 def take_items(foca: "Foca", cursor: "Cursor") -> int:
@@ -50,20 +48,6 @@ def _keep(foca: "Foca", buf: bytes | bytearray, start: int, end: int) -> None:
     if not items.add(buf, start, end, foca.config.max_transmissions):
         foca.counters[_ITEMS_REFUSED] += 1
     foca.counters[_ITEMS_EVICTED] = items.evicted
-
-
-def broadcast(foca: "Foca") -> int:
-    """Send the custom broadcasts to some members that want them, until none is left."""
-    items = foca.items
-    if not items or not items.count:
-        return _OK
-    count = foca.picker.choose(foca.config.num_indirect_probes, 0, 0, foca.handler)
-    status = _OK
-    i = 0
-    while i < count and items.count and not status:
-        status = send(foca, foca.picker.rows[i], _BROADCAST, 0)
-        i += 1
-    return status
 
 
 def add_broadcast(foca: "Foca") -> int:

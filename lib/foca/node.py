@@ -16,7 +16,7 @@ from array import array
 from ._port import const, entropy
 from .backlog import Backlog
 from .cursor import Cursor
-from .custom import add_broadcast, broadcast
+from .custom import add_broadcast
 from .identity import Layout
 from .limits import Limits
 from .members import Members
@@ -28,7 +28,7 @@ from .receive import receive
 from .rng import Rng
 from .selfhood import change_identity, leave, reuse_down_identity
 from .timers import Timers
-from .verbs import announce, apply_many, dump, tick
+from .verbs import announce, apply_many, broadcast, dump, tick
 
 _TYPING = const(0)
 if _TYPING:

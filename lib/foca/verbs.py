@@ -22,6 +22,7 @@ _TABLE_FULL = const(14)
 _UPDATE = const(4)
 _CALL = const(7)
 _ANNOUNCE = const(6)
+_BROADCAST = const(9)
 
 
 def tick(foca: "Foca") -> int:
@@ -39,6 +40,20 @@ def tick(foca: "Foca") -> int:
 def announce(foca: "Foca") -> int:
     """Announce to the identity in CALL."""
     return send(foca, _CALL, _ANNOUNCE, 0)
+
+
+def broadcast(foca: "Foca") -> int:
+    """Send the custom broadcasts to some members that want them, until none is left."""
+    items = foca.items
+    if not items or not items.count:
+        return _OK
+    count = foca.picker.choose(foca.config.num_indirect_probes, 0, 0, foca.handler)
+    status = _OK
+    i = 0
+    while i < count and items.count and not status:
+        status = send(foca, foca.picker.rows[i], _BROADCAST, 0)
+        i += 1
+    return status
 
 
 def dump(foca: "Foca", buf: bytearray) -> int:
