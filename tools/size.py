@@ -56,7 +56,7 @@ for name in {names!r}:
     print(name, measure(name))
 """
 
-_WHOLE = """
+WHOLE = """
 import gc
 gc.collect()
 before = gc.mem_alloc()
@@ -113,6 +113,7 @@ cost(8)
 for count in {counts!r}:
     print(count, cost(count))
 """
+NODE_FOR_16 = _NODE.format(counts=(16,))
 
 
 class FileSize(NamedTuple):
@@ -253,7 +254,7 @@ def measure(library: Path = LIBRARY, vm_argv: list[str] | None = None) -> Report
             vm = Vm(vm_argv, Path(temporary))
             wanted = [_dotted(name, library) for name in order]
             ram, complaints = vm.numbers(_IMPORT.format(names=wanted))
-            whole, _ = vm.numbers(_WHOLE.format(program=program))
+            whole, _ = vm.numbers(WHOLE.format(program=program))
             minimal_ram = whole.get("whole")
             heap_mpy = vm.smallest_heap_kib(program)
             heap_source = Vm(vm_argv, library.parent).smallest_heap_kib(program)
