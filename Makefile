@@ -87,7 +87,7 @@ package: $(STAMP) ## the library as .mpy files for mip, with checksums, into dis
 firmware: ## an image with the library frozen in: make firmware BOARD=RPI_PICO_W PORT_DIR=.../micropython/ports/rp2
 	@test -d "$(PORT_DIR)" -a -f "boards/$(BOARD)/manifest.py" || { \
 		echo "say which: make firmware BOARD=RPI_PICO_W PORT_DIR=/where/micropython/ports/rp2 (boards: $$(cd boards; echo */))"; exit 2; }
-	$(MAKE) -C "$(PORT_DIR)" BOARD=$(BOARD) FROZEN_MANIFEST="$(CURDIR)/boards/$(BOARD)/manifest.py"
+	$(MAKE) -C "$(PORT_DIR)" BOARD=$(or $(MICROPYTHON_BOARD),$(BOARD)) FROZEN_MANIFEST="$(CURDIR)/boards/$(BOARD)/manifest.py"
 
 deploy: $(STAMP) ## put it on a board and watch it join: make deploy ARGS='--board RPI_PICO_W --ssid NAME'
 	@$(BIN)/python tools/deploy.py $(ARGS)

@@ -1,0 +1,41 @@
+"""What the emulator suite stands on, without an emulator or an image: both are optional."""
+
+import subprocess
+import sys
+
+import pytest
+from support.emulator import Emulator, without_network
+
+CHATTERS = """
+import sys
+print("booting", flush=True)
+print("PTY REPL listening on /dev/pts/7 - e.g. `mpremote connect /dev/pts/7`", flush=True)
+for _ in range(20000):
+    print("[Core] something that fills a pipe within a second")
+print("DONE", file=open("done", "w"), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_emulator_that_chatters_is_not_stopped_by_a_full_pipe(tmp_path):
+    with Emulator([sys.executable, "-c", CHATTERS], tmp_path) as emulator:
+        assert emulator.port == "/dev/pts/7"
+        assert emulator.process.wait(60) == 0
+    assert (tmp_path / "done").exists()
+
+
+def test_an_emulator_that_ends_says_why(tmp_path):
+    with pytest.raises(AssertionError, match="did not start:\nInvalid UF2 block"):
+        Emulator([sys.executable, "-c", "print('Invalid UF2 block')"], tmp_path).__enter__()
+
+
+def test_the_namespace_has_no_way_out():
+    """Where the system allows one: only the loopback interface, and that one is down."""
+    words = without_network()
+    if not words:
+        pytest.skip("no network namespaces here: unshare -rn is refused")
+    listed = subprocess.run(
+        [*words, "cat", "/proc/net/dev"], capture_output=True, text=True, check=True
+    ).stdout
+    names = [line.partition(":")[0].strip() for line in listed.splitlines() if ":" in line]
+    assert names == ["lo"]
