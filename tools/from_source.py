@@ -1,13 +1,13 @@
-"""MicroPython built from its source with foca in it: what a frozen library costs, and a real image.
+"""MicroPython built from source with foca in it: what a frozen library costs, and a real image.
 
-    python tools/from_source.py manifests     boards/*/manifest.py, read by MicroPython's own reader
+    python tools/from_source.py manifests     boards/*/manifest.py by MicroPython's own reader
     python tools/from_source.py frozen        RAM and heap of the frozen library, 32-bit unix port
     python tools/from_source.py image         an RP2040 image by `make firmware`, library frozen
     python tools/from_source.py image --plain the same image without foca, for mip and deploy
 
     --source DIR    a clone of MicroPython with its submodules; without it, the source packages of
-                    Debian 13 (MicroPython 1.25, Pico SDK 2.1.1, lwIP, TinyUSB, Mbed TLS) are fetched
-                    with apt into .cache/from-source/, 20 MB, no root needed
+                    Debian 13 (MicroPython 1.25, Pico SDK 2.1.1, lwIP, TinyUSB, Mbed TLS), which
+                    apt fetches into .cache/from-source/, 20 MB, no root needed
 
 Debian has neither the driver of the Pico W's radio nor micropython-lib. So the image is of the
 board RPI_PICO: the same chip, port, heap and USB, and no `network`; and what a manifest requires
@@ -105,7 +105,7 @@ def fetch() -> Path:
 
 
 def stand_in_library(tree: Path) -> Path:
-    """micropython-lib: the tree's own, or a folder where all that is required is there and empty."""
+    """micropython-lib: the tree's own, or a folder where all that is required is empty."""
     own = tree / "lib/micropython-lib"
     if (own / "micropython").exists():
         return own
