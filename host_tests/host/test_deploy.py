@@ -1,15 +1,18 @@
 """tools/deploy.py with the real mpremote and a real MicroPython with a real littlefs; only the
-cable is a pseudo terminal, and the radio is missing (support/fake_board_repl.py).
+cable is a pseudo terminal, and the radio is played (support/fake_board_repl.py).
 
-Most tests deploy a small library from a folder that looks like a clone, to be quick.
+Some deploy the real firmware and follow it until it meets a real node over UDP on this machine's
+loopback network. Most deploy a small library from a folder that looks like a clone, to be quick.
 """
 
 import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 import tty
 from pathlib import Path
@@ -21,7 +24,8 @@ import deploy
 import find_micropython
 import pytest
 import serial
-from foca.aio import Member
+from foca.aio import Agent, Member
+from foca.config import Config
 from mpremote import transport_serial
 from support.fake_board_repl import BoardOnCable
 
@@ -297,16 +301,129 @@ def run_on_board(board, program):
         link.close()
 
 
-def test_the_installed_library_forms_a_cluster(clone, board, monkeypatch):
+# ---- the real firmware
+
+
+@pytest.fixture
+def real_clone(clone, monkeypatch):
     """The whole library and the real firmware, compiled into the clone's own cache."""
     monkeypatch.setattr(board_files, "LIBRARY", ROOT / "lib" / "foca")
     monkeypatch.setattr(board_files, "FIRMWARE", ROOT / "firmware")
+    monkeypatch.setattr(board_files, "BOARDS", ROOT / "boards")
     monkeypatch.setattr(board_files, "CACHE", ROOT / ".cache" / "deploy")
-    assert run(board, "--no-follow") == 0
-    assert on_board(board) == wanted()
-    program = (ROOT / "host_tests" / "support" / "two_nodes.py").read_text()
-    program = "import led, memory, options, wifi\n" + program
-    assert run_on_board(board, program).splitlines()[-1] == "mesh"
+    return ROOT
+
+
+class Peer:
+    """A node of this machine's own, running in a thread. `seen`: [(event, address, bump)]."""
+
+    def __init__(self):
+        self.seen = []
+        port = free_port()
+        note = self.seen.append
+        self.node = Agent(
+            f"127.0.0.1:{port}",
+            config=Config.lan(8),
+            on_event=lambda event: note((event.name, event.address, event.bump)),
+        )
+        self.thread = threading.Thread(target=self.node.run_forever)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def bump_told(self, event, address):
+        """The bump of the member in the only event of that name about `address`."""
+        (bump,) = [bump for name, where, bump in self.seen if (name, where) == (event, address)]
+        return bump
+
+    def __exit__(self, *_):
+        self.node.is_closed = True
+        self.thread.join()
+        self.node.close()
+
+
+def free_port():
+    """A UDP port that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("0.0.0.0", 0))
+        return probe.getsockname()[1]
+
+
+def loopback_settings(tmp_path, peer, port):
+    """Settings that keep every datagram on this machine."""
+    file = tmp_path / "loopback.py"
+    file.write_text(
+        f'SSID = "our net"\nPASSWORD = "{PASSWORD}"\nPORT = {port}\nBROADCAST = False\n'
+        f'SEEDS = ["{peer.node.address}"]\n'
+    )
+    return str(file)
+
+
+def test_the_real_firmware_is_followed_until_it_has_met_a_real_node(
+    real_clone, plug, tmp_path, capsys
+):
+    """Twice: the second time it runs when deploy comes, and is known as a new life after."""
+    board = plug(wifi=(PASSWORD, "127.0.0.77"))
+    with Peer() as peer:
+        port = free_port()
+        file = loopback_settings(tmp_path, peer, port)
+        assert run(board, "--settings", file, ssid=None) == 0
+        files = on_board(board)
+        assert wanted().keys() < files.keys() and "/board.mpy" in files
+        mesh = f"in the mesh at 127.0.0.77:{port}, first peer {peer.node.address}"
+        assert mesh in capsys.readouterr().out
+        first = peer.bump_told("MemberUp", f"127.0.0.77:{port}")
+        assert f"foca: boot 1, bump {first}\n".encode() in board.log
+        with open(file, "a") as changed:
+            changed.write('NETWORK = "lan"\n')
+        assert run(board, "--settings", file, ssid=None) == 0
+        out = capsys.readouterr().out
+        assert mesh in out and "1 copied" in out
+        assert b"stopped at the console" in board.log
+        second = peer.bump_told("Rename", f"127.0.0.77:{port}")
+        assert second > first
+        assert f"foca: boot 2, bump {second}\n".encode() in board.log
+        assert run(board, "--dry-run", ssid=None) == 0
+        assert "would copy" not in capsys.readouterr().out
+
+
+def test_the_real_firmware_says_that_the_password_is_wrong(real_clone, plug, tmp_path, capsys):
+    board = plug(wifi=("another password", "127.0.0.78"))
+    with Peer() as peer:
+        file = loopback_settings(tmp_path, peer, free_port())
+        assert run(board, "--settings", file, "--wait", "4", ssid=None) == board_link.NO_ADDRESS
+        captured = capsys.readouterr()
+    assert "| foca: no WiFi: wrong password" in captured.out
+    assert "no address yet: is the password right" in captured.err
+
+
+def test_a_mistake_in_the_settings_on_the_board_is_named_on_its_console(
+    real_clone, plug, tmp_path, capsys
+):
+    """deploy refuses such a file; here a person has written it onto the board."""
+    board = plug(wifi=(PASSWORD, "127.0.0.79"))
+    with Peer() as peer:
+        file = loopback_settings(tmp_path, peer, free_port())
+        assert run(board, "--settings", file, "--no-follow", ssid=None) == 0
+        text = 'SSID = "x"\nPROT = 1\n'
+        run_on_board(board, f"f = open('settings.py', 'w'); f.write({text!r}); f.close()")
+        capsys.readouterr()
+        assert run(board, ssid=None) == board_link.SETTINGS
+        assert "settings.py on the board line 2: PROT is no setting" in complaint(capsys)
+        follower = board_link.Board(board.port)
+        follower.open()
+        try:
+            follower.enter(soft_reset=False)
+            follower.reset()
+            said = [line for line, _ in zip(follower.lines(5.0), range(4), strict=False)]
+            said += [line for line, _ in zip(follower.lines(0.2), range(3), strict=False)]
+        finally:
+            follower.close()
+        assert "foca: safe mode: settings.py line 2: PROT is no setting" in " ".join(
+            [line for line in said if line]
+        )
+        assert run(board, "--settings", file, ssid=None) == 0, "mended by the same command"
 
 
 # ---- cut off
