@@ -4,24 +4,34 @@ import subprocess
 import sys
 
 import pytest
+from support import emulator
 from support.emulator import Emulator, without_network
 
 CHATTERS = """
-import sys
+import os, pty
+master, slave = pty.openpty()
 print("booting", flush=True)
-print("PTY REPL listening on /dev/pts/7 - e.g. `mpremote connect /dev/pts/7`", flush=True)
+print("PTY REPL listening on", os.ttyname(slave), "- e.g. `mpremote connect`", flush=True)
+os.write(master, BANNER)
 for _ in range(20000):
     print("[Core] something that fills a pipe within a second")
-print("DONE", file=open("done", "w"), flush=True)
-sys.stdin.read()
+open("done", "w").close()
 """
 
 
 def test_an_emulator_that_chatters_is_not_stopped_by_a_full_pipe(tmp_path):
-    with Emulator([sys.executable, "-c", CHATTERS], tmp_path) as emulator:
-        assert emulator.port == "/dev/pts/7"
-        assert emulator.process.wait(60) == 0
+    program = CHATTERS.replace("BANNER", "b'MicroPython\\r\\n>>> '")
+    with Emulator([sys.executable, "-c", program], tmp_path) as board:
+        assert board.port.startswith("/dev/")
+        assert board.process.wait(60) == 0
     assert (tmp_path / "done").exists()
+
+
+def test_an_image_that_does_not_boot_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(emulator, "BOOT_S", 0.2)
+    program = CHATTERS.replace("BANNER", "b'hard fault'") + "import time; time.sleep(60)"
+    with pytest.raises(AssertionError, match="no prompt on /dev/.*hard fault"):
+        Emulator([sys.executable, "-c", program], tmp_path).__enter__()
 
 
 def test_an_emulator_that_ends_says_why(tmp_path):

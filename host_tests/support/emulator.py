@@ -6,13 +6,18 @@
 Nothing here knows which emulator it is, but for the line by which rp2040py names its terminal.
 """
 
+import os
 import queue
 import re
+import select
 import shutil
 import subprocess
+import termios
 import threading
+import tty
 
 START_S = 300.0  # a download included
+BOOT_S = 60.0  # a tenth of it is enough for an image that starts at all
 
 
 def without_network():
@@ -46,6 +51,7 @@ class Emulator:
         self.reader.start()
         try:
             self.port = self._announced_port()
+            self._await_prompt()
         except BaseException:
             self.__exit__()
             raise
@@ -75,3 +81,16 @@ class Emulator:
             if line is None:
                 raise AssertionError("the emulator did not start:\n" + self.said)
             self.said += line
+
+    def _await_prompt(self):
+        """Read the terminal until the REPL asks: what is sent before that hangs the USB."""
+        terminal = os.open(self.port, os.O_RDWR | os.O_NOCTTY)
+        try:
+            tty.setraw(terminal, termios.TCSANOW)  # else what has come already is lost
+            got = b""
+            while b">>> " not in got:
+                if not select.select([terminal], [], [], BOOT_S)[0]:
+                    raise AssertionError(f"no prompt on {self.port}: {got!r}\n{self.said}")
+                got += os.read(terminal, 4096)
+        finally:
+            os.close(terminal)
