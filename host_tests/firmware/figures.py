@@ -29,7 +29,7 @@ PORTS = (CPYTHON, UNIX, RP2, ESP32)
 
 
 def joining():
-    """The worst of the seeds. Source of the table "Boards switched on at the same moment"."""
+    """The worst of the seeds, counted from the address."""
     print("boards  loss  queue  first peer s  all know all s  packets per board  broadcasts")
     for count, loss, queue, seeds in (
         (2, 0, 4, 10), (2, 10, 4, 10), (10, 0, 6, 10), (10, 5, 4, 10),
@@ -41,6 +41,19 @@ def joining():
             f"{count:6}  {loss:3}%  {queue:5}  {first / 1000:12.1f}  {all_know / 1000:14.1f}"
             f"  {packets:17.0f}  {broadcasts:10}"
         )
+    for port in test_weather.PORTS:
+        print(f"{port}: the whole firmware, first peer {from_power_on(port):.1f} s from power-on")
+
+
+def from_power_on(port):
+    """Seconds until firmware/main.py has met one of two others, 1.5 s for its radio included."""
+    worst_ms = 0
+    for seed in range(10):
+        world, _ = test_weather.start(port, seed=seed)
+        power_on_ms = world.now_ms
+        world.run(15000)
+        worst_ms = max(worst_ms, world.said("MemberUp")[0] - power_on_ms)
+    return worst_ms / 1000
 
 
 def together(seed, count, loss_percent, queue):

@@ -91,6 +91,7 @@ def clone(tmp_path, monkeypatch, cache):
     monkeypatch.setattr(board_files, "BOARDS", folder / "boards")
     monkeypatch.setattr(board_files, "CACHE", cache)
     monkeypatch.setattr(board_link, "RETURN_S", 5.0)
+    monkeypatch.setattr(board_link, "BUSY_S", 1.0)
     monkeypatch.setattr(transport_serial, "time", Hurry)
     monkeypatch.setenv(board_settings.PASSWORD_VARIABLE, PASSWORD)
     return folder
@@ -218,6 +219,17 @@ def test_the_constants_of_the_board_come_along(clone, board, monkeypatch):
     assert files == wanted("source")
     assert run(board, "--no-follow") == 0
     assert on_board(board).keys() - wanted().keys() == {"/board.mpy"}
+
+
+def test_on_a_terminal_a_bar_grows(clone, board, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(board, "--no-follow") == 0
+    bars = re.findall(r"\r  \[(#*)(-*)\] +(\d+)%  (\d+)/(\d+) (/\S+)", capsys.readouterr().out)
+    shares = [int(share) for _, _, share, _, _, _ in bars]
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == 100
+    assert all(len(done) + len(left) == 20 for done, left, *_ in bars)
+    assert {int(number) for *_, number, _, _ in bars} == set(range(1, len(wanted()) + 2))
+    assert {path for *_, path in bars} == {*wanted(), "/settings.py"}
 
 
 def test_a_file_that_left_the_library_leaves_the_board(clone, board):
@@ -508,6 +520,17 @@ def test_a_busy_port(clone, board, capsys):
     assert "in use by another program" in complaint(capsys)
 
 
+def test_a_port_that_something_looks_at_for_a_moment(clone, board):
+    """As a desktop's modem manager does with each new port."""
+    other = serial.Serial(board.port, exclusive=True)
+    timer = threading.Timer(0.2, other.close)
+    timer.start()
+    try:
+        assert run(board, "--dry-run") == 0
+    finally:
+        timer.join()
+
+
 def test_a_micropython_that_is_too_old(clone, plug, capsys):
     board = plug(version=(1, 22, 2))
     assert run(board) == deploy.TOO_OLD
@@ -571,6 +594,19 @@ def test_a_port_where_nothing_answers(clone, monkeypatch, capsys):
 def test_an_image_without_the_library_cannot_be_deployed_as_frozen(clone, board, capsys):
     assert run(board, "--frozen") == deploy.NOT_FROZEN
     assert "the image on the board has no foca" in complaint(capsys)
+
+
+def test_with_the_library_in_the_image_only_the_firmwares_own_files_are_copied(
+    clone, board, monkeypatch, capsys
+):
+    """Debian's MicroPython has no foca in it, so the board's answer is played."""
+    assert run(board, "--no-follow") == 0
+    assert "/lib/foca/wire.mpy" in on_board(board)
+    monkeypatch.setattr(board_link, "_FROZEN", "foca_frozen = '0.0.9'")
+    assert run(board, "--frozen", "--no-follow") == 0
+    assert on_board(board) == wanted("frozen")
+    assert not any(path.startswith("/lib/foca/") for path in wanted("frozen"))
+    assert "foca 0.0.9 is in the image" in capsys.readouterr().out
 
 
 def test_a_file_that_does_not_compile(clone, board, capsys):
