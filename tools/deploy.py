@@ -22,7 +22,7 @@ Forms, and where things go:
 
     --mpy      (default) compiled: /lib/foca/*.mpy, and beside main.py the firmware's modules and
                the board's constants (boards/NAME/board.py)
-    --source   the same as .py files; a board needs some 120 kB of free heap for it (make size)
+    --source   the same as .py files; a board compiles each one at every start
     --frozen   the library is in the flashed image (make firmware): only the firmware's own files
 
 /lib/foca belongs to this program: what is not part of the library is removed from it. Elsewhere on

@@ -166,19 +166,25 @@ def measure_frozen(tree: Path) -> None:
     if vm is None or vm.word_bits != 32:
         raise BuildError("the program that was built does not run here as a 32-bit MicroPython")
     names = ", ".join(f"foca.{name}" for name in size.MINIMAL)
-    with tempfile.TemporaryDirectory() as nothing:
-        frozen = size.Vm(argv, Path(nothing))
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(ROOT / "firmware" / "main.py", folder)  # the one file that stays a file
+        frozen = size.Vm(argv, Path(folder))
         whole, _ = frozen.numbers(size.WHOLE.format(program=f"import {names}"))
         agent, _ = frozen.numbers(size.WHOLE.format(program="from foca import Agent"))
         heap_kib = frozen.smallest_heap_kib(f"import {names}")
         node_kib = frozen.smallest_heap_kib(size.NODE_FOR_16)
-    if "whole" not in whole or "whole" not in agent:
+        program = size.FIRMWARE_PROGRAM.replace("{port}", str(size.free_port()))
+        firmware, _ = frozen.numbers(program)
+        firmware_kib = frozen.smallest_heap_kib(program)
+    if "whole" not in whole or "whole" not in agent or "running" not in firmware:
         raise BuildError("the frozen library cannot be imported")
     print(f"MicroPython {vm.version} unix, 32 bits, foca frozen")
     print(f"minimal_frozen_ram_bytes   {whole['whole']:7}")
     print(f"agent_frozen_ram_bytes     {agent['whole']:7}")
     print(f"minimal_frozen_heap_kib    {heap_kib:7}")
     print(f"node_of_16_frozen_heap_kib {node_kib:7}")
+    print(f"firmware_frozen_ram_bytes  {firmware['running']:7}  at work, for 64 members")
+    print(f"firmware_frozen_heap_kib   {firmware_kib:7}")
 
 
 def build_image(tree: Path, is_plain: bool) -> None:

@@ -119,7 +119,7 @@ for count in {counts!r}:
     print(count, cost(count))
 """
 
-_FIRMWARE = """
+FIRMWARE_PROGRAM = """
 import gc, sys
 class Anything:
     OUT = STA_IF = WDT_RESET = 1
@@ -284,7 +284,7 @@ def measure_firmware(vm_argv: list[str]) -> dict[str, int]:
             elif path.name not in ("boot.py", "settings_example.py"):
                 (folder / f"{path.stem}.mpy").write_bytes(mpy.compile_source(path, 2, path.name))
         vm = Vm(vm_argv, folder)
-        program = _FIRMWARE.replace("{port}", str(free_port()))
+        program = FIRMWARE_PROGRAM.replace("{port}", str(free_port()))
         found, _ = vm.numbers(program)
         heap_kib = vm.smallest_heap_kib(program)
         source_vm = Vm(vm_argv, FIRMWARE)
