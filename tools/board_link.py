@@ -169,7 +169,7 @@ import sys
 foca_path = sys.path[:]
 sys.path[:] = [".frozen"]
 try:
-    import foca
+    import foca, wifi
     foca_frozen = foca.__version__
 except ImportError:
     foca_frozen = ""
