@@ -90,9 +90,10 @@ def copy_of(module, **attributes):
 class Radio:
     """An rp2's station: what firmware/wifi.py asks, and nothing else."""
 
-    def __init__(self, password, address):
+    def __init__(self, password, address, mask="255.0.0.0"):
         self.password = password
         self.address = address
+        self.mask = mask
         self.code = 0
 
     def active(self, flag):
@@ -114,7 +115,7 @@ class Radio:
         return self.code == 3
 
     def ipconfig(self, what):
-        return (self.address if self.code == 3 else "0.0.0.0", "255.0.0.0")
+        return (self.address if self.code == 3 else "0.0.0.0", self.mask)
 
 
 class Idle:
