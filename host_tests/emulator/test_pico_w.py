@@ -24,6 +24,8 @@ import sys
 from importlib import util
 from pathlib import Path
 
+import board_files
+import board_link
 import package
 import pytest
 from support.emulator import Emulator, without_network
@@ -96,6 +98,32 @@ def mpremote(port, *words):
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def test_deploy_and_the_real_firmware_understand_each_other(port):
+    """What tools/deploy.py asks and does, on the port's own REPL and littlefs."""
+    board = board_link.Board(port)
+    board.open()
+    try:
+        board.enter(soft_reset=True)
+        facts = board.identify()
+        assert facts.board == "RPI_PICO_W" and facts.mpy == 6
+        board.load_tools()
+        file = board_link.Wanted("/foca-test/data.bin", bytes(range(256)) * 9)
+        board.make_folders([file.path])
+        written = []
+        board.write(file, written.append)
+        assert written[-1] == len(file.data)
+        found = board.look(["/foca-test"])
+        assert found == {file.path: board_link.Found(len(file.data), file.sha256)}
+        assert board.read(file.path) == file.data
+        free, block_bytes = board.space()
+        assert block_bytes == 4096 and free > 100 * block_bytes
+        board.call("foca_remove", file.path)
+        assert board.look(["/foca-test"]) == {}
+        assert board.frozen_version() in ("", board_files.library_version())
+    finally:
+        board.close()
 
 
 @pytest.fixture(scope="module")
