@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 BIN := .venv/bin
 STAMP := .venv/.made-from-pyproject
-TYPINGS := typings/.made-from-pyproject
+TYPINGS := typings/.made-by-port
 N ?=
 SEEDS ?=
 ARGS ?=
@@ -95,11 +95,14 @@ deploy: $(STAMP) ## put it on a board and watch it join: make deploy ARGS='--boa
 format: $(STAMP) ## format every Python file
 	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet .
 
-typings: $(TYPINGS) ## the boards' own modules for your editor, in typings/
+typings: $(TYPINGS) ## the boards' own modules for your editor, in typings/esp32 and typings/rp2
 
+# Each port by itself: both have a machine.pyi, and one folder would hold only the last one's.
 $(TYPINGS): pyproject.toml $(STAMP)
-	@$(BIN)/python -m pip install --quiet --upgrade --target typings \
-		$$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['stubs'])")
+	@rm -rf typings
+	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['stubs'], sep='\n')" \
+	| while read stubs; do port=$${stubs#micropython-}; \
+		$(BIN)/python -m pip install --quiet --upgrade --target "typings/$${port%%-*}" "$$stubs" || exit 1; done
 	@touch $@
 
 clean: ## remove everything that make has made
