@@ -160,6 +160,7 @@ def measure_frozen(tree: Path) -> None:
     words = ["make", f"-j{os.cpu_count()}", "-C", "ports/unix", "BUILD=build-foca", *UNIX]
     words += [f"MPY_LIB_DIR={stand_in_library(tree)}"]
     words += [f"FROZEN_MANIFEST={ROOT / 'boards' / 'manifest_common.py'}"]
+    words += ["MPY_CROSS_FLAGS=-march=x86"]  # for foca.fast; a board's port names its own
     run(words, tree, "frozen")
     argv = [str(tree / "ports/unix/build-foca/micropython")]
     vm = find_micropython.probe(argv)
