@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 BIN := .venv/bin
 STAMP := .venv/.made-from-pyproject
-TYPINGS := typings/.made-from-pyproject
+TYPINGS := typings/.made-by-port
 N ?=
 SEEDS ?=
 ARGS ?=
@@ -90,7 +90,7 @@ package: $(STAMP) ## the library as .mpy files for mip, with checksums, into dis
 firmware: ## an image with the library frozen in: make firmware BOARD=RPI_PICO_W PORT_DIR=.../micropython/ports/rp2
 	@test -d "$(PORT_DIR)" -a -f "boards/$(BOARD)/manifest.py" || { \
 		echo "say which: make firmware BOARD=RPI_PICO_W PORT_DIR=/where/micropython/ports/rp2 (boards: $$(cd boards; echo */))"; exit 2; }
-	$(MAKE) -C "$(PORT_DIR)" BOARD=$(BOARD) FROZEN_MANIFEST="$(CURDIR)/boards/$(BOARD)/manifest.py"
+	$(MAKE) -C "$(PORT_DIR)" BOARD=$(or $(MICROPYTHON_BOARD),$(BOARD)) FROZEN_MANIFEST="$(CURDIR)/boards/$(BOARD)/manifest.py"
 
 deploy: $(STAMP) ## put it on a board and watch it join: make deploy ARGS='--board RPI_PICO_W --ssid NAME'
 	@$(BIN)/python tools/deploy.py $(ARGS)
@@ -98,11 +98,14 @@ deploy: $(STAMP) ## put it on a board and watch it join: make deploy ARGS='--boa
 format: $(STAMP) ## format every Python file
 	@$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format --quiet .
 
-typings: $(TYPINGS) ## the boards' own modules for your editor, in typings/
+typings: $(TYPINGS) ## the boards' own modules for your editor, in typings/esp32 and typings/rp2
 
+# Each port by itself: both have a machine.pyi, and one folder would hold only the last one's.
 $(TYPINGS): pyproject.toml $(STAMP)
-	@$(BIN)/python -m pip install --quiet --upgrade --target typings \
-		$$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['stubs'])")
+	@rm -rf typings
+	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['stubs'], sep='\n')" \
+	| while read stubs; do port=$${stubs#micropython-}; \
+		$(BIN)/python -m pip install --quiet --upgrade --target "typings/$${port%%-*}" "$$stubs" || exit 1; done
 	@touch $@
 
 clean: ## remove everything that make has made

@@ -4,5 +4,15 @@
 # Included by the boards' manifest.py; see MicroPython's docs, "MicroPython manifest files".
 
 package("foca", base_path="../lib", opt=3)
-for name in ("agent", "console", "led", "memory", "options", "station", "watchdog", "wifi"):
+for name in (
+    "agent",
+    "console",
+    "led",
+    "memory",
+    "options",
+    "station",
+    "watchdog",
+    "wifi",
+    "witness",
+):
     module(name + ".py", base_path="../firmware", opt=2)

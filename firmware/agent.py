@@ -5,6 +5,10 @@ WiFi link (wifi.py). While there is no link the machine stands still: it would o
 everybody is dead, and tell them so afterwards. When the link is back, probing starts afresh, and a
 gossip at once lets the others say whether they gave us up meanwhile.
 
+Everybody is asked at 255.255.255.255 and at the subnet's own broadcast address in turn (10.0.0.255
+in 10.0.0.0/24), because some access points drop the one and some the other. The message is the
+same: it names 255.255.255.255 as its receiver, whatever address the datagram travels to.
+
 Clash of addresses: two nodes with one address make their peers tell each of them that it is Down,
 for ever. Signs: a datagram from our own address while we asked nobody (two within ten minutes),
 or more than twenty renewals of our identity in a minute (fourteen are what a board with an empty
@@ -12,21 +16,19 @@ memory needs at most to pass a life with unix seconds). Then the board says so, 
 address, and keeps silent for a minute if it gets the same one; the next times for 2, 4 .. 60.
 """
 
-from array import array
-
 from foca._port import const, ticks_diff
 from foca.address import parse, text_of
 from foca.aio import Agent
 from foca.config import Config
 from foca.effects import reconsider, stop
-from foca.members import SELF, SRC, SUCCESS
-from foca.wire import STATE_NAMES
+from witness import Witness
 
 _DISCONNECTED = const(0)
 _CONNECTED = const(1)
 _DATA_FROM_OURSELVES = const(4)
 _RENEWALS = const(23)
 _RENEWALS_LIMITED = const(29)
+_CALL = const(7)  # the row of what an Announce is addressed to
 _AGE_MAX_MS = const(500000000)
 _ECHO_MS = const(1000)
 _SIGNS_MAX = const(2)
@@ -55,6 +57,17 @@ class NoSocket:
         pass
 
 
+def broadcast_of(host, mask):
+    """The four octets of everybody on the subnet; none where there is nobody else (/31, /32)."""
+    try:
+        hosts = [int(part) for part in host.split(".")]
+        masks = [int(part) for part in mask.split(".")]
+        octets = bytes([hosts[i] | 255 - masks[i] for i in range(4)])
+    except (ValueError, IndexError):
+        return b""
+    return octets if masks[3] < 254 else b""
+
+
 def config_of(settings):
     """The `Config` for these settings; a board sends at most 512 bytes, whatever it accepts."""
     make = Config.wan if settings.NETWORK == "wan" else Config.lan
@@ -71,6 +84,8 @@ class BoardAgent(Agent):
         open_udp: called with (layout, port) when there is an address; returns a `foca.udp.Udp`.
         """
         self._open_udp = open_udp
+        self._subnet = b""  # the record of everybody on it
+        self._is_subnets_turn = False
         Agent.__init__(
             self,
             bind="0.0.0.0:%d" % settings.PORT,
@@ -110,9 +125,12 @@ class BoardAgent(Agent):
 
     # the link
 
-    def come_up(self, host):
+    def come_up(self, host, mask=""):
         """`host` is our address, now or again. Another one than before is another identity."""
         foca = self.foca
+        octets = broadcast_of(host, mask)
+        port = self.port.to_bytes(2, "big")
+        self._subnet = octets and octets + port + bytes(foca.layout.bump_bytes)
         if isinstance(self.udp, NoSocket):
             self.udp = self._open_udp(foca.layout, self.port)
         now_ms = foca.now_ms = self._clock()
@@ -149,6 +167,20 @@ class BoardAgent(Agent):
     def go_down(self):
         """There is no link: stand still."""
         self.is_up = False
+
+    def send_to(self, row, buf, count):
+        """`Agent.send_to`; every second question to everybody goes to the subnet's own address."""
+        if row == _CALL and self._subnet and self._is_to_all():
+            self._is_subnets_turn = not self._is_subnets_turn
+            if not self._is_subnets_turn:
+                self.udp.send(self._subnet, 0, buf, count)
+                return
+        Agent.send_to(self, row, buf, count)
+
+    def _is_to_all(self):
+        ids = self.foca.members.ids
+        at = _CALL * self.foca.members.width
+        return ids[at] & ids[at + 1] & ids[at + 2] & ids[at + 3] == 255
 
     # running
 
@@ -241,68 +273,3 @@ class BoardAgent(Agent):
         if address == self.address:
             return ["%s is this board" % address]
         return ["%s: never heard of, or forgotten" % address]
-
-
-class Witness:
-    """Who told us last about each member: a column beside the table, filled when a state changes.
-
-    Invariant: what stands at a row is about the member at that row, because each change of a row's
-    identity is a successful `apply`.
-    """
-
-    def __init__(self, foca):
-        members = foca.members
-        self.foca = foca
-        self.now_s = 0
-        self.is_hearing = False
-        self._heard = array("i", [-1] * members.rows)
-        self._changed = array("i", [-1] * members.rows)
-        self._tellers = bytearray(members.rows * members.width)
-        self._tags = bytearray(members.rows)
-        self._apply = members.apply
-        members.apply = self.apply
-
-    def apply(self, update):
-        """`Members.apply`, remembered."""
-        outcome = self._apply(update)
-        row = self.foca.members.row
-        if row:
-            if outcome & SUCCESS:
-                self._changed[row] = self.now_s
-                if outcome & 8:  # REPLACED: nobody was heard under the new identity
-                    self._heard[row] = -1
-                self._copy(SRC if self.is_hearing else SELF, row)
-            if update == SRC:
-                self._heard[row] = self.now_s
-        return outcome
-
-    def _copy(self, source, row):
-        ids = self.foca.members.ids
-        left = width = self.foca.members.width
-        source *= width
-        row *= width
-        while left:
-            left -= 1
-            self._tellers[row + left] = ids[source + left]
-
-    def lines(self, row):
-        """Lines of text about the member at `row`."""
-        foca = self.foca
-        members = foca.members
-        layout = foca.layout
-        name = text_of(layout, foca.identity_of(row))
-        state = STATE_NAMES[members.states[row]]
-        said = "%s is %s, incarnation %d" % (name, state, members.incarnations[row])
-        if self._heard[row] < 0:
-            heard = "never heard from itself"
-        else:
-            heard = "heard from itself %d s ago" % (self.now_s - self._heard[row])
-        teller = text_of(layout, self._tellers, row * members.width)
-        since = self.now_s - self._changed[row]
-        if teller == name:
-            teller = "it said so itself"
-        elif teller == text_of(layout, foca.identity()):
-            teller = "our own probe was not answered"
-        else:
-            teller = "told by " + teller
-        return [said, heard, "%s since %d s: %s" % (state, since, teller)]

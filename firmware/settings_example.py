@@ -15,7 +15,8 @@ HOSTNAME = ""
 PORT = 36220
 # Addresses to join through, beside asking everybody on the subnet; Rust peers must stand here.
 SEEDS = []
-# Ask everybody on the subnet for peers (255.255.255.255). True or False.
+# Ask everybody on the subnet for peers, at 255.255.255.255 and at the address that the subnet has
+# for all (10.0.0.255 in 10.0.0.0/24) in turn. True or False.
 BROADCAST = True
 # How many nodes the cluster is going to have, about, 1 .. 10000: sets how often news is repeated.
 CLUSTER_SIZE = 32

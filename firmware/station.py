@@ -99,7 +99,7 @@ class Station:
         if action == wifi.NOTHING:
             return
         if action == wifi.ADDRESS:
-            self.agent.come_up(self.link.host)
+            self.agent.come_up(self.link.host, self.link.mask)
             self.say("address %s" % self.agent.address)
             self.has_told_alone = False
         elif action == wifi.RESET:

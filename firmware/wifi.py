@@ -108,16 +108,17 @@ class Status:
         self.code = 0
         self.is_connected = False
         self.host = "0.0.0.0"
+        self.mask = ""
         self.deaf_ms = -1
 
 
 class Link:
-    """`host`: our address, "" without a link. `reason`: why there is none, in words."""
+    """`host`, `mask`: our address and subnet, "" without a link. `reason`: why there is none."""
 
     def __init__(self, port, reset_ms=_RESET_MS):
         """port: ESP32 or RP2. reset_ms: so long without an address and the board is reset."""
         self.port = port
-        self.host = ""
+        self.host = self.mask = ""
         self.reason = "not started"
         self.losses = 0
         self.tries = 0
@@ -181,6 +182,7 @@ class Link:
     def _come_up(self, status):
         self._state = _UP
         self.host = status.host
+        self.mask = status.mask
         self.reason = ""
         self.tries = 0
         self._for_ms = 0
@@ -213,7 +215,7 @@ class Link:
 
     def _lose(self, now_ms, state, wait_ms):
         self.losses += 1
-        self.host = ""
+        self.host = self.mask = ""
         self._for_ms = 0
         return self._go(state, now_ms, wait_ms, LOST)
 
@@ -234,13 +236,14 @@ class Radio:
         self.last_error = ""
 
     def read(self, status):
-        """Fill in code, is_connected and host."""
+        """Fill in code, is_connected, host and mask."""
         try:
             wlan = self.wlan
             status.code = wlan.status()
             status.is_connected = wlan.isconnected()
             config = wlan.ipconfig("addr4") if hasattr(wlan, "ipconfig") else wlan.ifconfig()
             status.host = config[0]
+            status.mask = config[1]
         except (OSError, ValueError) as error:
             self._note(error)
             status.is_connected = False

@@ -1,7 +1,7 @@
 """What a board must have on its flash, what it has, and the difference.
 
     wanted = library_files("mpy") + firmware_files("mpy")
-    plan = make_plan(wanted, found)            found: {path: Found} from board_link.Board.look
+    plan = make_plan(wanted, found, set())     found: {path: Found} from board_link.Board.look
 
 Used by deploy.py and package.py; not a command. Compiled files are kept in .cache/deploy under the
 sha256 of their source and of the compiler's version, so that only what changed is compiled.
@@ -86,7 +86,8 @@ def _compiled_library_file(path: Path) -> Wanted:
 
 
 def firmware_files(form: str) -> list[Wanted]:
-    """The firmware's own files without settings; boot.py and main.py come last.
+    """The firmware's own files without settings; boot.py and main.py come last, or alone if the
+    others are frozen.
 
     Compiled with line numbers (-O2): a crash report of one line must say where.
     """
@@ -97,7 +98,7 @@ def firmware_files(form: str) -> list[Wanted]:
             continue
         if form == "source" or name in SOURCE_ONLY:
             wanted.append(Wanted("/" + name, path.read_bytes()))
-        else:
+        elif form != "frozen":
             wanted.append(Wanted("/" + name[:-3] + ".mpy", compiled(path, name, 2)))
     if not any(file.path == MAIN for file in wanted):
         raise BoardError(REFUSED, f"{FIRMWARE / 'main.py'} is missing: is this a whole clone?")
@@ -114,6 +115,15 @@ def board_file(board: str, form: str) -> list[Wanted]:
     return [Wanted("/board.mpy", compiled(source, "board.py", 2))]
 
 
+def frozen_twins(form: str) -> set[str]:
+    """Files that would be imported instead of what is frozen."""
+    if form != "frozen":
+        return set()
+    names = {path.relative_to(FIRMWARE).as_posix()[:-3] for path in FIRMWARE.rglob("*.py")}
+    names = {"board", *names} - {name[:-3] for name in (*SOURCE_ONLY, EXAMPLE, "settings.py")}
+    return {f"/{name}.{ending}" for name in names for ending in ("py", "mpy")}
+
+
 # ---- the difference
 
 
@@ -128,13 +138,13 @@ def other_forms(path: str) -> list[str]:
     return names
 
 
-def make_plan(wanted: list[Wanted], found: dict[str, Found]) -> Plan:
-    """What to copy, in the order of `wanted`, and what to remove."""
+def make_plan(wanted: list[Wanted], found: dict[str, Found], unwanted: set[str]) -> Plan:
+    """What to copy, in the order of `wanted`, and what to remove, `unwanted` included."""
     copy = [
         file for file in wanted if file.path not in found or found[file.path].sha256 != file.sha256
     ]
     paths = {file.path for file in wanted}
-    stale = {path for path in found if path.startswith("/lib/foca/")}
+    stale = unwanted | {path for path in found if path.startswith("/lib/foca/")}
     for file in wanted:
         stale.update(other_forms(file.path))
     remove = sorted((stale - paths) & set(found))

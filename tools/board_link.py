@@ -51,6 +51,7 @@ BOARDS = {
 TEMPORARY = ".new"
 CHUNK_BYTES = 1024
 ANSWER_S = 10.0
+BUSY_S = 3.0  # a modem manager looks at a port that is new
 RETURN_S = 15.0  # for a port to come back after a reset
 QUIET_S = 3.0  # after a reset, a port that goes away or a board that talks does so sooner
 
@@ -168,7 +169,7 @@ import sys
 foca_path = sys.path[:]
 sys.path[:] = [".frozen"]
 try:
-    import foca
+    import foca, wifi
     foca_frozen = foca.__version__
 except ImportError:
     foca_frozen = ""
@@ -234,14 +235,20 @@ class Board:
                 f"{self.port}: no permission: join the group that owns it"
                 " (sudo usermod -a -G dialout $USER), then log in again",
             )
-        try:
-            self._transport = SerialTransport(self.port, timeout=ANSWER_S)
-        except (TransportError, OSError):
-            raise BoardError(
-                PORT_BUSY,
-                f"{self.port}: in use by another program: close the other terminal, mpremote or"
-                " editor that is connected to the board",
-            ) from None
+        deadline = time.monotonic() + BUSY_S
+        while True:
+            try:
+                self._transport = SerialTransport(self.port, timeout=ANSWER_S)
+                return
+            except (TransportError, OSError):
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+        raise BoardError(
+            PORT_BUSY,
+            f"{self.port}: in use by another program: close the other terminal, mpremote or"
+            " editor that is connected to the board",
+        )
 
     def close(self) -> None:
         if self._transport is not None:

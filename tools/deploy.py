@@ -22,8 +22,9 @@ Forms, and where things go:
 
     --mpy      (default) compiled: /lib/foca/*.mpy, and beside main.py the firmware's modules and
                the board's constants (boards/NAME/board.py)
-    --source   the same as .py files; a board needs some 120 kB of free heap for it (make size)
-    --frozen   the library is in the flashed image (make firmware): only the firmware's own files
+    --source   the same as .py files; a board compiles each one at every start
+    --frozen   library and firmware are in the flashed image (make firmware): boot.py and main.py
+               only; files of the other forms are removed, for they would be used instead
 
 /lib/foca belongs to this program: what is not part of the library is removed from it. Elsewhere on
 the board only files of these names are touched; a main.py that is not foca's is kept as
@@ -94,7 +95,7 @@ VENDORS = {"rp2": {0x2E8A}, "esp32": {0x303A, 0x10C4, 0x1A86, 0x0403}}
 FORMS = {
     "mpy": "compiled files (the default)",
     "source": "source files",
-    "frozen": "the library is in the image",
+    "frozen": "library and firmware are in the image",
 }
 HELD = "/main.py.held"
 KEPT = "/main_before_foca.py"
@@ -244,7 +245,7 @@ def install(board: Board, job: Job) -> None:
     files = [*job.files, *board_files.board_file(facts.board, job.form)]
     files.append(settings_file(board, job, found))
     files.sort(key=lambda file: file.path[1:] in SOURCE_ONLY)
-    plan = make_plan(files, found)
+    plan = make_plan(files, found, board_files.frozen_twins(job.form))
     check_room(board, plan, found)
     if job.dry_run:
         show_plan(plan)

@@ -10,6 +10,7 @@ Order, for each word size: `$MICROPYTHON`; `micropython` on the PATH; what `--in
     name    what                                               where from
     mp32    the unix port with a board's word size             the distribution's own i386 package
     mp64    the unix port with this machine's word size        the distribution's own package
+    new32   a newer release, 32-bit, with sockets              Debian's testing suite, i386
     wasm    a newer release, 32-bit, no sockets                npm, where Node.js is present
 
 `--install` unpacks the distribution's package and its libraries below `.vm/` with apt and
@@ -56,6 +57,8 @@ HOW_TO_INSTALL = (
 # the same as `trixie` today; it is there because a mirror in the middle of an update can serve one
 # name and not the other.
 SUITES = {"debian": ("trixie", "stable"), "ubuntu": ("", "resolute")}
+# Where a newer release is than in SUITES.
+NEWER_SUITES = {"debian": ("forky", "testing")}
 COMPONENTS = {"debian": "main", "ubuntu": "main universe"}
 KEYRINGS = {
     "debian": "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -66,6 +69,7 @@ ARCHITECTURES_32 = {"amd64": "i386", "i386": "i386", "arm64": "armhf", "armhf": 
 
 NPM_PACKAGE = "@micropython/micropython-webassembly-pyscript"
 NPM_VERSION = "1.27.0"
+NAMES = ("mp32", "mp64", "new32", "wasm")
 WASM_RUNNER = ROOT / "tools" / "wasm_runner.mjs"
 
 _PROBE = (
@@ -122,7 +126,7 @@ def _candidates() -> collections.abc.Iterator[tuple[str, list[str], bool]]:
     on_path = shutil.which("micropython")
     if on_path:
         yield "", [on_path], False
-    for name in ("mp32", "mp64", "wasm"):
+    for name in NAMES:
         wrapper = VM_FOLDER / name
         if wrapper.exists():
             yield name, [str(wrapper)], False
@@ -146,7 +150,7 @@ def find(word_bits: int | None = None, install: bool = False) -> list[Vm]:
         if version_numbers(vm.version)[:2] < OLDEST and not asked_for:
             continue
         found.setdefault(vm.name, vm)
-    chosen = [found[name] for name in ("mp32", "mp64", "wasm") if name in found]
+    chosen = [found[name] for name in NAMES if name in found]
     return [vm for vm in chosen if word_bits is None or vm.word_bits == word_bits]
 
 
@@ -172,7 +176,7 @@ def _only_one() -> collections.abc.Iterator[None]:
 
 def install_missing() -> None:
     """Fetch what is missing and can be had; say in one line what cannot."""
-    missing = {"mp32", "mp64", "wasm"} - {vm.name for vm in find()}
+    missing = set(NAMES) - {vm.name for vm in find()}
     missing = {name for name in missing if not (VM_FOLDER / f"unusable-{name}").exists()}
     if not missing:
         return
@@ -203,10 +207,12 @@ def _distribution() -> str:
     raise CannotInstallError("only Debian and Ubuntu packages are known; " + HOW_TO_INSTALL)
 
 
-def _run(argv: list[str], why: str) -> str:
+def _run(argv: list[str], why: str, folder: Path | None = None) -> str:
     """stdout of a command; its last complaint as CannotInstallError when it fails."""
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(
+            argv, cwd=folder, capture_output=True, text=True, timeout=600, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotInstallError(f"{why}: {error}; {HOW_TO_INSTALL}") from error
     if done.returncode != 0:
@@ -225,11 +231,12 @@ def mirror_of(print_uris: str) -> tuple[str, str]:
     raise CannotInstallError("apt knows no Debian or Ubuntu mirror; " + HOW_TO_INSTALL)
 
 
-class _Apt:
+class Apt:
     """apt with the machine's mirror, proxy and keys; lists, cache and state are in `folder`."""
 
     def __init__(self, folder: Path, architecture: str) -> None:
         self.folder = folder
+        self.distribution = _distribution()
         for name in ("state/lists/partial", "cache/archives/partial"):
             (folder / name).mkdir(parents=True)
         (folder / "status").touch()
@@ -257,28 +264,35 @@ class _Apt:
         for key, value in settings.items():
             self.argv += ["-o", f"{key}={value}"]
 
-    def download(self, source: str) -> list[Path]:
-        """The package files of micropython and all its libraries, from one sources.list line."""
-        (self.folder / "sources.list").write_text(source)
-        _run([*self.argv, "update"], "apt-get update")
+    def run(self, words: list[str], folder: Path | None = None) -> str:
+        """One apt-get command; CannotInstallError with its complaint when it fails."""
+        return _run([*self.argv, *words], f"apt-get {words[0]}", folder)
+
+    def update(self, suite: str, kinds: tuple[str, ...] = ("deb",)) -> None:
+        """Read the lists of a suite of the machine's own mirror; "" is the machine's own suite."""
+        print_uris = _run(["apt-get", "update", "--print-uris"], "apt-get update --print-uris")
+        mirror, own_suite = mirror_of(print_uris)
+        keyring = KEYRINGS[self.distribution]
+        signed_by = f"[signed-by={keyring}] " if os.path.exists(keyring) else ""
+        where = f"{signed_by}{mirror} {suite or own_suite} {COMPONENTS[self.distribution]}"
+        (self.folder / "sources.list").write_text("".join(f"{kind} {where}\n" for kind in kinds))
+        self.run(["update"])
+
+    def download(self) -> list[Path]:
+        """The package files of micropython and all its libraries."""
         wanted = ["install", "--yes", "--download-only", "--no-install-recommends", "micropython"]
-        _run([*self.argv, *wanted], "apt-get install")
+        self.run(wanted)
         return sorted((self.folder / "cache" / "archives").glob("*.deb"))
 
 
-def _download(folder: Path, architecture: str) -> list[Path]:
+def _download(folder: Path, architecture: str, suites: tuple[str, ...]) -> list[Path]:
     """Package files from the first suite that has them, or the first suite's complaint."""
-    distribution = _distribution()
-    print_uris = _run(["apt-get", "update", "--print-uris"], "apt-get update --print-uris")
-    mirror, own_suite = mirror_of(print_uris)
-    keyring = KEYRINGS[distribution]
-    signed_by = f"[signed-by={keyring}] " if os.path.exists(keyring) else ""
     first_complaint: CannotInstallError | None = None
-    for number, suite in enumerate(SUITES[distribution]):
-        apt = _Apt(folder / f"apt-{number}", architecture)
-        components = COMPONENTS[distribution]
+    for number, suite in enumerate(suites):
+        apt = Apt(folder / f"apt-{number}", architecture)
         try:
-            return apt.download(f"deb {signed_by}{mirror} {suite or own_suite} {components}\n")
+            apt.update(suite)
+            return apt.download()
         except CannotInstallError as complaint:
             first_complaint = first_complaint or complaint
     assert first_complaint is not None
@@ -287,17 +301,19 @@ def _download(folder: Path, architecture: str) -> list[Path]:
 
 def _install_from_distribution(name: str) -> None:
     """Unpack the distribution's package for the word size of `name`; write `.vm/name`."""
-    _distribution()
+    suites = (NEWER_SUITES if name == "new32" else SUITES).get(_distribution(), ())
+    if not suites:
+        raise CannotInstallError("optional: no suite with a newer one is known here")
     own = _run(["dpkg", "--print-architecture"], "dpkg").strip()
-    architecture = ARCHITECTURES_32.get(own, "") if name == "mp32" else own
+    architecture = own if name == "mp64" else ARCHITECTURES_32.get(own, "")
     if not architecture or (name == "mp64" and own in ("i386", "armhf")):
         raise CannotInstallError(f"no package of that word size for {own}; {HOW_TO_INSTALL}")
-    final = VM_FOLDER / f"debian-{architecture}"
+    final = VM_FOLDER / f"{'newer' if name == 'new32' else 'debian'}-{architecture}"
     with tempfile.TemporaryDirectory(prefix="tmp-", dir=VM_FOLDER) as temporary:
         folder = Path(temporary)
         if not final.exists():
             say(f"{name}: fetching the distribution's micropython for {architecture}")
-            packages = _download(folder, architecture)
+            packages = _download(folder, architecture, suites)
             unpacked = folder / "unpacked"
             for package in packages:
                 _run(["dpkg-deb", "-x", str(package), str(unpacked)], package.name)

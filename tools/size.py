@@ -9,7 +9,10 @@ import leaves in use on the 32-bit VM, which has a board's word size and heap bl
 the file imports was there already, and after a collection. Frame is the largest of the file's
 functions (tools/frames.py). A minimal node is what MINIMAL names and all that importing those
 loads. The smallest heap is found by bisection with -X heapsize. Bytes per member are read off
-tables for 16, 64 and 200 members. A budget must not be exceeded; an aim is what we would like.
+tables for 16, 64 and 200 members. The firmware is everything that deploy.py copies, compiled as it
+copies it, with a `machine` and a `network` that do nothing: what importing it all leaves in use,
+what is in use when it runs (64 members, socket open), and the smallest heap it starts in. A budget
+must not be exceeded; an aim is what we would like.
 
 Without a 32-bit VM the RAM columns stay empty and their budgets are not compared; one line says
 so.
@@ -20,6 +23,7 @@ Exit status: 0; with --check 1 when a budget is exceeded; 2 when the library can
 import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +36,7 @@ import mpy
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "lib" / "foca"
+FIRMWARE = ROOT / "firmware"
 BUDGETS = ROOT / "tools" / "budgets.json"
 
 # A minimal node: the core, one codec, UDP. Whatever these import is counted with them.
@@ -56,7 +61,7 @@ for name in {names!r}:
     print(name, measure(name))
 """
 
-_WHOLE = """
+WHOLE = """
 import gc
 gc.collect()
 before = gc.mem_alloc()
@@ -114,6 +119,32 @@ for count in {counts!r}:
     print(count, cost(count))
 """
 
+FIRMWARE_PROGRAM = """
+import gc, sys
+class Anything:
+    OUT = STA_IF = WDT_RESET = 1
+    def __init__(self, *words, **fields):
+        pass
+    def __getattr__(self, name):
+        return Anything
+sys.modules["machine"] = sys.modules["network"] = Anything()
+def used():
+    gc.collect()
+    return gc.mem_alloc()
+before = used()
+import foca._port
+foca._port.PLATFORM = "rp2"
+import main, station, foca.udp
+print("code", used() - before)
+text = "SSID = 'home'\\nBROADCAST = False\\nCONSOLE = False\\nPORT = %d" % {port}
+life = station.Station(main.memory.Memory(), main.options.parse(text))
+life.agent.come_up("127.0.0.1")
+for _ in range(3):
+    life.agent.turn()
+print("running", used() - before)
+"""
+NODE_FOR_16 = _NODE.format(counts=(16,))
+
 
 class FileSize(NamedTuple):
     """One file of the library."""
@@ -138,6 +169,7 @@ class Report(NamedTuple):
     table_bytes: dict[int, int]
     node_bytes: dict[int, int]
     cannot_import: dict[str, str]  # name -> the VM's own words
+    firmware: dict[str, int]
 
 
 # ---- what belongs to what
@@ -236,6 +268,40 @@ def compile_library(folder: Path, library: Path = LIBRARY) -> dict[str, bytes]:
     return compiled
 
 
+def free_port() -> int:
+    """A UDP port that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def measure_firmware(vm_argv: list[str]) -> dict[str, int]:
+    """Everything on a board, by the names of budgets.json; empty when it does not start."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        compile_library(folder)
+        for path in FIRMWARE.glob("*.py"):
+            if path.name == "main.py":  # the one that a board compiles itself
+                (folder / path.name).write_bytes(path.read_bytes())
+            elif path.name not in ("boot.py", "settings_example.py"):
+                (folder / f"{path.stem}.mpy").write_bytes(mpy.compile_source(path, 2, path.name))
+        vm = Vm(vm_argv, folder)
+        program = FIRMWARE_PROGRAM.replace("{port}", str(free_port()))
+        found, _ = vm.numbers(program)
+        heap_kib = vm.smallest_heap_kib(program)
+        source_vm = Vm(vm_argv, FIRMWARE)
+        source_vm.environment["MICROPYPATH"] = f"{LIBRARY.parent}:{FIRMWARE}:.frozen"
+        source_heap_kib = source_vm.smallest_heap_kib(program)
+    if "running" not in found or heap_kib is None or source_heap_kib is None:
+        return {}
+    return {
+        "firmware_code_ram_bytes": found["code"],
+        "firmware_running_ram_bytes": found["running"],
+        "firmware_heap_kib": heap_kib,
+        "firmware_source_heap_kib": source_heap_kib,
+    }
+
+
 def measure(library: Path = LIBRARY, vm_argv: list[str] | None = None) -> Report:
     """Everything about the library. mpy.MpyError when a file does not compile."""
     files = [
@@ -253,18 +319,21 @@ def measure(library: Path = LIBRARY, vm_argv: list[str] | None = None) -> Report
     table: dict[int, int] = {}
     node: dict[int, int] = {}
     complaints: dict[str, str] = {}
+    firmware: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as temporary:
         compiled = compile_library(Path(temporary), library)
         if vm_argv is not None:
             vm = Vm(vm_argv, Path(temporary))
             wanted = [_dotted(name, library) for name in order]
             ram, complaints = vm.numbers(_IMPORT.format(names=wanted))
-            whole, _ = vm.numbers(_WHOLE.format(program=program))
+            whole, _ = vm.numbers(WHOLE.format(program=program))
             minimal_ram = whole.get("whole")
             heap_mpy = vm.smallest_heap_kib(program)
             heap_source = Vm(vm_argv, library.parent).smallest_heap_kib(program)
             table = vm.by_count(_TABLE)
             node = vm.by_count(_NODE)
+            if library == LIBRARY:
+                firmware = measure_firmware(vm_argv)
     sizes = []
     for file in files:
         rows = mpy.functions(compiled[file.name])
@@ -283,7 +352,7 @@ def measure(library: Path = LIBRARY, vm_argv: list[str] | None = None) -> Report
             )
         )
     sizes.sort(key=lambda size: (size.floor, size.name))
-    return Report(sizes, minimal_ram, heap_source, heap_mpy, table, node, complaints)
+    return Report(sizes, minimal_ram, heap_source, heap_mpy, table, node, complaints, firmware)
 
 
 def _dotted(name: str, library: Path) -> str:
@@ -309,6 +378,7 @@ def measured(report: Report) -> dict[str, int]:
     shares = per_member(report.table_bytes)
     if shares is not None:
         found["member_bytes"], found["table_fixed_bytes"] = shares
+    found.update(report.firmware)
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -381,6 +451,8 @@ def main(argv: list[str] | None = None) -> int:
     complaints = exceeded(measured(report), json.loads(BUDGETS.read_text()))
     if vms and report.minimal_ram_bytes is None:
         complaints.append("a minimal node cannot be imported on the 32-bit VM: nothing to compare")
+    if vms and options.library.resolve() == LIBRARY and not report.firmware:
+        complaints.append("the firmware does not start on the 32-bit VM: nothing to compare")
     for line in complaints if options.check else ():
         print(line)
     return 1 if options.check and complaints else 0

@@ -62,8 +62,11 @@ class Manifest:
 
 def frozen(name, tmp_path):
     port = tmp_path / "port"
-    (port / "boards").mkdir(parents=True, exist_ok=True)
+    (port / "boards" / name).mkdir(parents=True, exist_ok=True)
     (port / "boards" / "manifest.py").write_text("")
+    if "PICO" in name:  # as in ports/rp2/boards: it adds the networking packages
+        own = port / "boards" / name / "manifest.py"
+        own.write_text('include("$(PORT_DIR)/boards/manifest.py")\n')
     manifest = Manifest({"PORT_DIR": str(port)})
     manifest.include(str(BOARDS / name))
     assert str(port / "boards" / "manifest.py") in manifest.visited, "MicroPython's own is missing"

@@ -4,6 +4,7 @@ import sys
 
 from foca.status import RENEWALS
 from support.fake_board import SETTINGS, World
+from support.fake_board_network import EVERYBODY
 
 PORTS = ("rp2 1.25", "rp2", "esp32")
 MINUTE = 60000
@@ -293,6 +294,38 @@ def test_remembered_peers_help_where_broadcasts_do_not():
     start = len(made.log)
     made.run(20000)
     assert any(["MemberUp" in line for _, line in made.log[start:]])
+
+
+def test_an_access_point_that_drops_either_broadcast_address_keeps_nobody_apart():
+    """The others ask at 255.255.255.255 only, so what is dropped they cannot say themselves."""
+    for drops in EVERYBODY:
+        made = world(settings=SETTINGS)
+        made.network.drops = drops
+        for board in made.network.boards:
+            board.join.broadcast = False
+        made.run(15000)
+        up_ms = made.said("address 10.0.0.1:36220")[0]
+        assert made.peers() == 2, drops
+        assert made.said("MemberUp")[0] - up_ms < 3500, drops
+        asked = made.net.broadcast_to
+        assert asked and asked[:2] == ["255.255.255.255", "10.0.0.255"][: len(asked)], drops
+
+
+def test_the_broadcast_address_of_a_subnet():
+    made = world()
+    made.run(10000)
+    module = sys.modules.get("agent")
+    assert module is None, "the firmware's modules are gone after a life"
+    broadcast_of = made.agent().come_up.__globals__["broadcast_of"]
+    for host, mask, octets in (
+        ("10.0.0.1", "255.255.255.0", (10, 0, 0, 255)),
+        ("192.168.7.9", "255.255.248.0", (192, 168, 7, 255)),
+        ("172.16.1.2", "255.255.0.0", (172, 16, 255, 255)),
+        ("10.0.0.5", "255.255.255.252", (10, 0, 0, 7)),
+    ):
+        assert broadcast_of(host, mask) == bytes(octets)
+    for host, mask in (("10.0.0.1", "255.255.255.255"), ("10.0.0.1", ""), ("", "255.0.0.0")):
+        assert broadcast_of(host, mask) == b""
 
 
 def test_peers_with_unix_seconds_remember_a_later_life_of_us():

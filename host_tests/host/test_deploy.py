@@ -1,15 +1,18 @@
 """tools/deploy.py with the real mpremote and a real MicroPython with a real littlefs; only the
-cable is a pseudo terminal, and the radio is missing (support/fake_board_repl.py).
+cable is a pseudo terminal, and the radio is played (support/fake_board_repl.py).
 
-Most tests deploy a small library from a folder that looks like a clone, to be quick.
+Some deploy the real firmware and follow it until it meets a real node over UDP on this machine's
+loopback network. Most deploy a small library from a folder that looks like a clone, to be quick.
 """
 
 import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 import tty
 from pathlib import Path
@@ -21,7 +24,8 @@ import deploy
 import find_micropython
 import pytest
 import serial
-from foca.aio import Member
+from foca.aio import Agent, Member
+from foca.config import Config
 from mpremote import transport_serial
 from support.fake_board_repl import BoardOnCable
 
@@ -87,6 +91,7 @@ def clone(tmp_path, monkeypatch, cache):
     monkeypatch.setattr(board_files, "BOARDS", folder / "boards")
     monkeypatch.setattr(board_files, "CACHE", cache)
     monkeypatch.setattr(board_link, "RETURN_S", 5.0)
+    monkeypatch.setattr(board_link, "BUSY_S", 1.0)
     monkeypatch.setattr(transport_serial, "time", Hurry)
     monkeypatch.setenv(board_settings.PASSWORD_VARIABLE, PASSWORD)
     return folder
@@ -216,6 +221,17 @@ def test_the_constants_of_the_board_come_along(clone, board, monkeypatch):
     assert on_board(board).keys() - wanted().keys() == {"/board.mpy"}
 
 
+def test_on_a_terminal_a_bar_grows(clone, board, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(board, "--no-follow") == 0
+    bars = re.findall(r"\r  \[(#*)(-*)\] +(\d+)%  (\d+)/(\d+) (/\S+)", capsys.readouterr().out)
+    shares = [int(share) for _, _, share, _, _, _ in bars]
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == 100
+    assert all(len(done) + len(left) == 20 for done, left, *_ in bars)
+    assert {int(number) for *_, number, _, _ in bars} == set(range(1, len(wanted()) + 2))
+    assert {path for *_, path in bars} == {*wanted(), "/settings.py"}
+
+
 def test_a_file_that_left_the_library_leaves_the_board(clone, board):
     assert run(board) == 0
     (clone / "library" / "errors.py").unlink()
@@ -297,16 +313,130 @@ def run_on_board(board, program):
         link.close()
 
 
-def test_the_installed_library_forms_a_cluster(clone, board, monkeypatch):
+# ---- the real firmware
+
+
+@pytest.fixture
+def real_clone(clone, monkeypatch):
     """The whole library and the real firmware, compiled into the clone's own cache."""
     monkeypatch.setattr(board_files, "LIBRARY", ROOT / "lib" / "foca")
     monkeypatch.setattr(board_files, "FIRMWARE", ROOT / "firmware")
+    monkeypatch.setattr(board_files, "BOARDS", ROOT / "boards")
     monkeypatch.setattr(board_files, "CACHE", ROOT / ".cache" / "deploy")
-    assert run(board, "--no-follow") == 0
-    assert on_board(board) == wanted()
-    program = (ROOT / "host_tests" / "support" / "two_nodes.py").read_text()
-    program = "import led, memory, options, wifi\n" + program
-    assert run_on_board(board, program).splitlines()[-1] == "mesh"
+    return ROOT
+
+
+class Peer:
+    """A node of this machine's own, running in a thread. `seen`: [(event, address, bump)]."""
+
+    def __init__(self):
+        self.seen = []
+        port = free_port()
+        note = self.seen.append
+        self.node = Agent(
+            f"127.0.0.1:{port}",
+            config=Config.lan(8),
+            on_event=lambda event: note((event.name, event.address, event.bump)),
+        )
+        self.thread = threading.Thread(target=self.node.run_forever)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def bump_told(self, event, address):
+        """The bump of the member in the only event of that name about `address`."""
+        (bump,) = [bump for name, where, bump in self.seen if (name, where) == (event, address)]
+        return bump
+
+    def __exit__(self, *_):
+        self.node.is_closed = True
+        self.thread.join()
+        self.node.close()
+
+
+def free_port():
+    """A UDP port that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("0.0.0.0", 0))
+        return probe.getsockname()[1]
+
+
+def loopback_settings(tmp_path, peer, port):
+    """Settings that keep every datagram on this machine."""
+    file = tmp_path / "loopback.py"
+    file.write_text(
+        f'SSID = "our net"\nPASSWORD = "{PASSWORD}"\nPORT = {port}\nBROADCAST = False\n'
+        f'SEEDS = ["{peer.node.address}"]\n'
+    )
+    return str(file)
+
+
+def test_the_real_firmware_is_followed_until_it_has_met_a_real_node(
+    real_clone, plug, tmp_path, capsys
+):
+    """Twice: the second time it runs when deploy comes, and is known as a new life after."""
+    board = plug(wifi=(PASSWORD, "127.0.0.77"))
+    with Peer() as peer:
+        port = free_port()
+        file = loopback_settings(tmp_path, peer, port)
+        assert run(board, "--settings", file, ssid=None) == 0
+        files = on_board(board)
+        assert wanted().keys() < files.keys() and "/board.mpy" in files
+        mesh = f"in the mesh at 127.0.0.77:{port}, first peer {peer.node.address}"
+        assert mesh in capsys.readouterr().out
+        first = peer.bump_told("MemberUp", f"127.0.0.77:{port}")
+        assert f"foca: boot 1, bump {first}\n".encode() in board.log
+        with open(file, "a") as changed:
+            changed.write('NETWORK = "lan"\n')
+        assert run(board, "--settings", file, ssid=None) == 0
+        out = capsys.readouterr().out
+        assert mesh in out and "1 copied" in out
+        assert b"stopped at the console" in board.log
+        second = peer.bump_told("Rename", f"127.0.0.77:{port}")
+        assert second > first
+        assert f"foca: boot 2, bump {second}\n".encode() in board.log
+        assert run(board, "--dry-run", ssid=None) == 0
+        assert "would copy" not in capsys.readouterr().out
+
+
+def test_the_real_firmware_says_that_the_password_is_wrong(real_clone, plug, tmp_path, capsys):
+    board = plug(wifi=("another password", "127.0.0.78"))
+    with Peer() as peer:
+        file = loopback_settings(tmp_path, peer, free_port())
+        assert run(board, "--settings", file, "--wait", "4", ssid=None) == board_link.NO_ADDRESS
+        captured = capsys.readouterr()
+    assert "| foca: no WiFi: wrong password" in captured.out
+    assert "no address yet: is the password right" in captured.err
+
+
+def test_a_mistake_in_the_settings_on_the_board_is_named_on_its_console(
+    real_clone, plug, tmp_path, capsys
+):
+    """deploy refuses such a file; here a person has written it onto the board."""
+    board = plug(wifi=(PASSWORD, "127.0.0.79"))
+    with Peer() as peer:
+        file = loopback_settings(tmp_path, peer, free_port())
+        assert run(board, "--settings", file, "--no-follow", ssid=None) == 0
+        text = 'SSID = "x"\nPROT = 1\n'
+        run_on_board(board, f"f = open('settings.py', 'w'); f.write({text!r}); f.close()")
+        capsys.readouterr()
+        assert run(board, ssid=None) == board_link.SETTINGS
+        assert "settings.py on the board line 2: PROT is no setting" in complaint(capsys)
+        follower = board_link.Board(board.port)
+        follower.open()
+        try:
+            follower.enter(soft_reset=False)
+            follower.reset()
+            mistake = "foca: safe mode: settings.py line 2: PROT is no setting"
+            deadline = time.monotonic() + 30
+            for line in follower.lines(1.0):
+                if line and line.startswith(mistake):
+                    break
+                assert time.monotonic() < deadline, bytes(board.log)
+        finally:
+            follower.close()
+        assert run(board, "--settings", file, ssid=None) == 0, "mended by the same command"
 
 
 # ---- cut off
@@ -390,6 +520,17 @@ def test_a_busy_port(clone, board, capsys):
     assert "in use by another program" in complaint(capsys)
 
 
+def test_a_port_that_something_looks_at_for_a_moment(clone, board):
+    """As a desktop's modem manager does with each new port."""
+    other = serial.Serial(board.port, exclusive=True)
+    timer = threading.Timer(0.2, other.close)
+    timer.start()
+    try:
+        assert run(board, "--dry-run") == 0
+    finally:
+        timer.join()
+
+
 def test_a_micropython_that_is_too_old(clone, plug, capsys):
     board = plug(version=(1, 22, 2))
     assert run(board) == deploy.TOO_OLD
@@ -453,6 +594,19 @@ def test_a_port_where_nothing_answers(clone, monkeypatch, capsys):
 def test_an_image_without_the_library_cannot_be_deployed_as_frozen(clone, board, capsys):
     assert run(board, "--frozen") == deploy.NOT_FROZEN
     assert "the image on the board has no foca" in complaint(capsys)
+
+
+def test_with_all_in_the_image_nothing_is_left_that_would_be_used_instead(
+    clone, board, monkeypatch, capsys
+):
+    """Debian's MicroPython has no foca in it, so the board's answer is played."""
+    assert run(board, "--no-follow") == 0
+    assert {"/lib/foca/wire.mpy", "/radio.mpy"} <= on_board(board).keys()
+    monkeypatch.setattr(board_link, "_FROZEN", "foca_frozen = '0.0.9'")
+    assert run(board, "--frozen", "--no-follow") == 0
+    assert on_board(board) == wanted("frozen")
+    assert wanted("frozen").keys() == {"/boot.py", "/main.py"}
+    assert "foca 0.0.9 is in the image" in capsys.readouterr().out
 
 
 def test_a_file_that_does_not_compile(clone, board, capsys):

@@ -87,14 +87,15 @@ def test_json_is_a_list_of_what_was_found(machine, capsys):
 def test_where_apt_is_missing_installing_says_so_once_for_each(machine, capsys):
     assert find_micropython.main(["--install"]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert lines[0].startswith("mp32: cannot be fetched: ")
-    assert lines[3].startswith("no MicroPython found: install MicroPython 1.25")
+    assert lines[2].startswith("new32: cannot be fetched: ")
+    assert lines[4].startswith("no MicroPython found: install MicroPython 1.25")
     assert sorted(path.name for path in (machine / ".vm").iterdir()) == ["lock"]
 
 
 def test_what_cannot_run_here_is_remembered_and_not_tried_again(machine, capsys):
-    for name in ("mp32", "mp64", "wasm"):
+    for name in find_micropython.NAMES:
         (machine / ".vm" / f"unusable-{name}").write_text("this machine cannot run it\n")
     assert find_micropython.main(["--install"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
@@ -102,10 +103,10 @@ def test_what_cannot_run_here_is_remembered_and_not_tried_again(machine, capsys)
 
 
 def test_a_program_that_is_there_is_not_fetched_again(machine, monkeypatch):
-    for name, bits in (("mp32", 32), ("mp64", 64), ("wasm", 32)):
+    for name, bits in (("mp32", 32), ("mp64", 64), ("new32", 32), ("wasm", 32)):
         fake(machine / ".vm" / name, bits=bits)
     monkeypatch.setattr(find_micropython, "_run", None)
-    assert len(find_micropython.find(install=True)) == 3
+    assert len(find_micropython.find(install=True)) == 4
 
 
 def test_what_a_killed_run_left_is_cleared(machine):

@@ -7,8 +7,11 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import board_files
@@ -126,15 +129,36 @@ def micropython():
     pytest.skip(find_micropython.missing_line("mp32"))
 
 
-def test_mip_installs_the_sources_and_the_bundle_and_both_form_a_mesh(dist, tmp_path, micropython):
-    manifests = (ROOT / "package.json", dist / NAME / "package.json")
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def published():
+    """The repository as others get it: over HTTP, file by file; its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=ROOT)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_mip_installs_clone_repository_and_bundle_and_all_form_a_mesh(
+    dist, tmp_path, micropython, published
+):
+    manifests = (ROOT / "package.json", f"{published}/package.json", dist / NAME / "package.json")
     with (
         BoardOnCable(tmp_path / "sources", micropython.argv) as sources,
+        BoardOnCable(tmp_path / "published", micropython.argv) as from_afar,
         BoardOnCable(tmp_path / "bundle", micropython.argv) as bundle,
-        ThreadPoolExecutor(2) as pool,
+        ThreadPoolExecutor(3) as pool,
     ):
-        assert list(pool.map(install, (sources, bundle), manifests)) == ["mesh", "mesh"]
+        said = pool.map(install, (sources, from_afar, bundle), manifests)
+        assert list(said) == ["mesh", "mesh", "mesh"]
         assert sorted(sources.files()) == [f"/lib/foca/{module}.py" for module in MODULES]
+        assert from_afar.files() == sources.files()
         assert bundle.files() == {
             "/lib/foca/" + path.name: path.read_bytes()
             for path in (dist / NAME / "foca").iterdir()

@@ -44,7 +44,7 @@ def run_file(argv, *arguments):
     return done.returncode, done.stdout
 
 
-@pytest.fixture(params=["mp32", "mp64", "wasm"])
+@pytest.fixture(params=find_micropython.NAMES)
 def vm(request):
     """Each interpreter; skipped with the reason and the command where there is none."""
     if request.param not in VMS:
@@ -58,7 +58,7 @@ def test_on_vm(vm, path):
     assert status == 0, f"{path} on {vm.name} (MicroPython {vm.version}):\n{output}"
 
 
-@pytest.fixture(params=["cpython", "mp32", "mp64", "wasm"])
+@pytest.fixture(params=["cpython", *find_micropython.NAMES])
 def interpreter(request):
     """How to start each interpreter that run.py must behave the same on."""
     if request.param == "cpython":

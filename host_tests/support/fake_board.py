@@ -24,11 +24,11 @@ Runs on CPython and on MicroPython.
 import sys
 
 from support import fake_socket
-from support.fake_board_network import Network
+from support.fake_board_network import EVERYBODY, Network
 
 CONNECT_MS = 1500
 OWN = ("main", "station", "agent", "console", "led", "memory", "options", "watchdog", "wifi")
-OWN = OWN + ("mine", "board", "boot")
+OWN = OWN + ("mine", "board", "boot", "witness")
 PROFILES = {
     "rp2 1.25": fake_socket.RP2_OLD,
     "rp2": fake_socket.RP2,
@@ -349,6 +349,8 @@ class BoardNet(fake_socket.FakeNet):
         fake_socket.FakeNet.__init__(self, world.profile)
         self.world = world
         self.unreachable = 0
+        self.broadcast_to = []
+        """The addresses of everybody that were asked."""
 
     def route(self, sender, host, port, data):
         world = self.world
@@ -358,7 +360,9 @@ class BoardNet(fake_socket.FakeNet):
         if world.link_is_dead or not world.router_on:
             return
         octets = world.device.octets_of(host)
-        if octets != b"\xff\xff\xff\xff" and world.arp_loss_percent:
+        if octets in EVERYBODY:
+            self.broadcast_to.append(host)
+        elif world.arp_loss_percent:
             if world.network.rng.below(100) < world.arp_loss_percent:
                 if world.network.rng.below(2):
                     raise self.error("ENOMEM")

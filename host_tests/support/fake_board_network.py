@@ -25,7 +25,9 @@ from foca.wire import MESSAGE_NAMES
 POLL_MS = 20
 BUSY_MS = 5
 LAYOUT = ipv4()
-_EVERYBODY = b"\xff\xff\xff\xff"
+_LIMITED = b"\xff\xff\xff\xff"
+_DIRECTED = b"\x0a\x00\x00\xff"  # of 10.0.0.0/24
+EVERYBODY = (_LIMITED, _DIRECTED)
 
 
 class Network:
@@ -37,6 +39,8 @@ class Network:
         self.outsiders = []
         """Receivers that are no `Board`, see fake_board.py."""
         self.broadcasts = 0
+        self.drops = b""
+        """The broadcast address that the access point does not forward, if any."""
         self.isolated = False
         self.poll_ms = POLL_MS
         """Client isolation: boards do not reach each other."""
@@ -48,18 +52,21 @@ class Network:
         return board
 
     def send(self, sender, octets, data):
+        to_all = octets in EVERYBODY
+        self.broadcasts += to_all
+        if octets == self.drops:
+            return
         for board in self.boards + self.outsiders:
             if board is sender or not board.is_on:
                 continue
-            if octets == _EVERYBODY or octets == board.octets:
-                loss = self.loss_percent * (3 if octets == _EVERYBODY else 1)
+            if to_all or octets == board.octets:
+                loss = self.loss_percent * (3 if to_all else 1)
                 if self.isolated or self.rng.below(100) < loss:
                     continue
                 arrives_ms = self.now_ms + 2 + self.rng.below(7)
                 board.air.append((arrives_ms, data))
                 if arrives_ms < board.wakes_ms:
                     board.wakes_ms = max(arrives_ms, board.free_ms)
-        self.broadcasts += octets == _EVERYBODY
 
     def step(self):
         """Go on to the next board that looks at its socket, and let it."""

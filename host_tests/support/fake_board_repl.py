@@ -47,9 +47,10 @@ class BoardOnCable:
         blocks=212,
         has_wifi=True,
         has_native_usb=False,
+        wifi=("", ""),
     ):
-        """argv: how to start MicroPython. has_native_usb: the port goes away during a hard reset,
-        like a Pico's, and unlike a UART bridge's."""
+        """argv: how to start MicroPython. wifi: see raw_repl.py. has_native_usb: the port goes
+        away during a hard reset, like a Pico's, and unlike a UART bridge's."""
         self.folder = Path(folder)
         self.folder.mkdir(exist_ok=True)
         self.port = str(self.folder / "port")
@@ -60,7 +61,8 @@ class BoardOnCable:
         self.received = 0
         self.ctrl_c_to_lose = 0
         self._argv = argv
-        self._spec = {
+        self._spec = self.folder / "spec"
+        spec = {
             "flash": str(self.flash),
             "blocks": blocks,
             "platform": platform,
@@ -68,7 +70,9 @@ class BoardOnCable:
             "machine": machine,
             "build": build,
             "has_wifi": has_wifi,
+            "wifi": wifi,
         }
+        self._spec.write_text(repr(spec))
         self._cut_after = None
         self._process = None
         self._thread = None
@@ -114,7 +118,7 @@ class BoardOnCable:
     def files(self):
         """{path on the board: bytes}: what another MicroPython reads from the flash now."""
         done = subprocess.run(
-            [*self._argv, str(REPL), "1", "dump", repr(self._spec)],
+            [*self._argv, str(REPL), "1", "dump", str(self._spec)],
             capture_output=True,
             text=True,
             timeout=30,
@@ -142,7 +146,7 @@ class BoardOnCable:
         self._status, status_write = os.pipe()
         self._process = subprocess.Popen(
             [*self._argv, "-X", f"heapsize={HEAP}", str(REPL)]
-            + [str(status_write), mode, repr(self._spec)],
+            + [str(status_write), mode, str(self._spec)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,13 +5,16 @@
 Debian's MicroPython 1.25 is built without a raw REPL, so this program speaks that protocol the way
 a board does: it is what the real mpremote talks to in the tests (fake_board_repl.py starts it, and
 restarts it after every reset, so that a reset gives a fresh heap). MODE is "raw" after a soft
-reset out of the raw REPL, else "friendly". SPEC is a dict as repr:
+reset out of the raw REPL, else "friendly". SPEC is a file with a dict as repr (an
+argument has 255 bytes at most):
 
     flash     the file behind the board's file system: a real littlefs, mounted at "/"
     blocks    its size in blocks of 4,096 bytes
     platform, version, machine, build
               what sys says about the board
     has_wifi  whether there is a module network
+    wifi      (password, address): with that password its radio gets this address of the loopback
+              network at once, with any other one none; the sockets are the system's own
 
 The protocol: Ctrl-A enters the raw REPL, Ctrl-B leaves it; Ctrl-D runs what was typed, and resets
 softly when nothing was; Ctrl-E A Ctrl-A pastes with flow control. What ran answers with its output
@@ -45,7 +48,8 @@ class Flash:
             self.file = open(path, "r+b")
         except OSError:
             with open(path, "wb") as file:
-                file.write(b"\xff" * (blocks * BLOCK_BYTES))
+                for _ in range(blocks):
+                    file.write(b"\xff" * BLOCK_BYTES)
             self.file = open(path, "r+b")
 
     def readblocks(self, block, buf, offset=0):
@@ -70,6 +74,69 @@ class Namespace:
     def __init__(self, **attributes):
         for name, value in attributes.items():
             setattr(self, name, value)
+
+
+def copy_of(module, **attributes):
+    """What is in `module`, and these instead or besides."""
+    made = Namespace()
+    for name in dir(module):
+        if not name.startswith("__"):
+            setattr(made, name, getattr(module, name))
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+class Radio:
+    """An rp2's station: what firmware/wifi.py asks, and nothing else."""
+
+    def __init__(self, password, address, mask="255.0.0.0"):
+        self.password = password
+        self.address = address
+        self.mask = mask
+        self.code = 0
+
+    def active(self, flag):
+        self.code = 0
+
+    def config(self, pm):
+        pass
+
+    def connect(self, ssid, password):
+        self.code = 3 if password == self.password else -3
+
+    def disconnect(self):
+        self.code = 0
+
+    def status(self):
+        return self.code
+
+    def isconnected(self):
+        return self.code == 3
+
+    def ipconfig(self, what):
+        return (self.address if self.code == 3 else "0.0.0.0", self.mask)
+
+
+class Idle:
+    """A watchdog, a timer or a pin that nobody sees."""
+
+    PERIODIC = OUT = 1
+
+    def __init__(self, *_words, **_fields):
+        pass
+
+    def feed(self):
+        pass
+
+    def init(self, period, mode, callback):
+        pass
+
+    def deinit(self):
+        pass
+
+    def value(self, level):
+        pass
 
 
 class Board:
@@ -100,12 +167,10 @@ class Board:
     def disguise(self):
         """Put our sys and machine where programs import them from."""
         import machine
+        import micropython
 
         spec = self.spec
-        fake_sys = Namespace()
-        for name in dir(sys):
-            if not name.startswith("__"):
-                setattr(fake_sys, name, getattr(sys, name))
+        fake_sys = copy_of(sys)
         fake_sys.platform = spec["platform"]
         fake_sys.implementation = Namespace(
             name="micropython",
@@ -114,19 +179,25 @@ class Board:
             _build=spec["build"],
             _mpy=sys.implementation._mpy,
         )
-        fake_machine = Namespace(
+        fake_machine = copy_of(
+            machine,
             reset=lambda: self.die("H"),
             soft_reset=lambda: self.die("S" if self.is_raw else "F"),
             reset_cause=lambda: 1,
             PWRON_RESET=1,
+            WDT_RESET=3,
+            WDT=Idle,
+            Timer=Idle,
+            Pin=Idle,
         )
-        for name in dir(machine):
-            if not name.startswith("__") and not hasattr(fake_machine, name):
-                setattr(fake_machine, name, getattr(machine, name))
         sys.modules["sys"] = fake_sys
         sys.modules["machine"] = fake_machine
+        sys.modules["micropython"] = copy_of(
+            micropython, alloc_emergency_exception_buf=lambda size: None
+        )
         if spec["has_wifi"]:
-            sys.modules["network"] = Namespace()
+            radio = Radio(*spec["wifi"])
+            sys.modules["network"] = Namespace(STA_IF=0, WLAN=lambda which: radio)
 
     def die(self, kind):
         """A reset: nothing runs after it, no `finally` either."""
@@ -291,10 +362,15 @@ def dump(folder=""):
                 print("%r: %r," % (path, file.read()))
 
 
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
 def main(argv):
     """The command line; STATUS_FD 1 and MODE "dump" print all files as the text of a dict."""
     status = open("/dev/fd/" + argv[1], "wb")
-    board = Board(status, argv[2], eval(argv[3]))
+    board = Board(status, argv[2], eval(read(argv[3])))
     board.mount()
     if argv[2] == "dump":
         dump()
