@@ -57,6 +57,7 @@ class BoardOnCable:
         self.flash = self.folder / "flash"
         self.has_native_usb = has_native_usb
         self.resets = ""
+        self._was_reset = threading.Condition()
         self.log = bytearray()
         self.received = 0
         self.ctrl_c_to_lose = 0
@@ -114,6 +115,11 @@ class BoardOnCable:
         self._thread.join(30)
         assert not self._thread.is_alive(), "the cable was not cut"
         self._thread = None
+
+    def wait_for_reset(self, kind):
+        """Until the last reset is one of this kind, which the board may still be about to make."""
+        with self._was_reset:
+            assert self._was_reset.wait_for(lambda: self.resets.endswith(kind), 30), self.resets
 
     def files(self):
         """{path on the board: bytes}: what another MicroPython reads from the flash now."""
@@ -204,7 +210,9 @@ class BoardOnCable:
         """One status byte; a reset is remembered until the process has ended."""
         byte = os.read(self._status, 1)
         if byte in (b"S", b"F", b"H"):
-            self.resets += byte.decode()
+            with self._was_reset:
+                self.resets += byte.decode()
+                self._was_reset.notify_all()
         elif not byte:
             select.select([self._process.stdout], [], [])  # it is ending: its output ends too
         return byte
