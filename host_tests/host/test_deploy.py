@@ -253,7 +253,7 @@ def test_a_dry_run_changes_nothing_and_lets_the_program_go_on(clone, board, caps
     ]
     assert "nothing was changed" in out
     assert board.flash.read_bytes() == flash
-    assert board.resets.endswith("H")
+    board.wait_for_reset("H")
 
 
 def test_a_port_that_goes_away_during_a_reset_is_opened_again(clone, plug):

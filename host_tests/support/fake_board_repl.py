@@ -57,6 +57,7 @@ class BoardOnCable:
         self.flash = self.folder / "flash"
         self.has_native_usb = has_native_usb
         self.resets = ""
+        self._was_reset = threading.Condition()
         self.log = bytearray()
         self.received = 0
         self.ctrl_c_to_lose = 0
@@ -114,6 +115,11 @@ class BoardOnCable:
         self._thread.join(30)
         assert not self._thread.is_alive(), "the cable was not cut"
         self._thread = None
+
+    def wait_for_reset(self, kind):
+        """Until the last reset is one of this kind, which the board may still be about to make."""
+        with self._was_reset:
+            assert self._was_reset.wait_for(lambda: self.resets.endswith(kind), 30), self.resets
 
     def files(self):
         """{path on the board: bytes}: what another MicroPython reads from the flash now."""
@@ -204,7 +210,9 @@ class BoardOnCable:
         """One status byte; a reset is remembered until the process has ended."""
         byte = os.read(self._status, 1)
         if byte in (b"S", b"F", b"H"):
-            self.resets += byte.decode()
+            with self._was_reset:
+                self.resets += byte.decode()
+                self._was_reset.notify_all()
         elif not byte:
             select.select([self._process.stdout], [], [])  # it is ending: its output ends too
         return byte
@@ -255,7 +263,12 @@ class BoardOnCable:
 
 class OwnRepl:
     """A MicroPython that has a raw REPL itself, on a pseudo terminal. Its root is our own: use
-    relative paths, which are below `folder`."""
+    relative paths, which are below `folder`.
+
+    The unix port drops what it has not read whenever it changes the mode of its terminal, which is
+    at each line that it is given; a board does not. So a relay passes the bytes of the friendly
+    REPL on one line at a time, each after the prompt that answers the one before.
+    """
 
     def __init__(self, folder, argv):
         self.port = str(Path(folder) / "port")
@@ -263,16 +276,50 @@ class OwnRepl:
         self._argv = argv
 
     def __enter__(self):
-        self._master, slave = pty.openpty()
+        self._board, slave = pty.openpty()
+        self._host, self._name = pty.openpty()
         tty.setraw(slave)
-        Path(self.port).symlink_to(os.ttyname(slave))
+        tty.setraw(self._name)
+        Path(self.port).symlink_to(os.ttyname(self._name))
         self._process = subprocess.Popen(
             self._argv, cwd=self._folder, stdin=slave, stdout=slave, stderr=slave
         )
         os.close(slave)
+        self._stop_read, self._stop_write = os.pipe()
+        self._thread = threading.Thread(target=self._relay, daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(self, *_):
         self._process.kill()
         self._process.wait()
-        os.close(self._master)
+        os.write(self._stop_write, b"x")
+        self._thread.join(30)
+        for end in (self._board, self._host, self._name, self._stop_read, self._stop_write):
+            os.close(end)
+
+    def _relay(self):
+        pending = said = b""
+        is_raw = False
+        while True:
+            ready, _, _ = select.select([self._board, self._host, self._stop_read], [], [])
+            if self._stop_read in ready:
+                return
+            if self._board in ready:
+                try:
+                    data = os.read(self._board, 4096)
+                except OSError:  # the process has ended
+                    return
+                said = (said + data)[-64:]
+                os.write(self._host, data)
+            if self._host in ready:
+                pending += os.read(self._host, 4096)
+            while pending and (is_raw or said.endswith(b">>> ")):
+                count = len(pending)
+                if not is_raw:
+                    ends = [pending.find(end) + 1 for end in (b"\r", b"\x01", b"\x03")]
+                    count = min([end for end in ends if end] or [count])
+                    said = b""  # until the next prompt
+                part, pending = pending[:count], pending[count:]
+                os.write(self._board, part)
+                is_raw = part.endswith(b"\x01") if not is_raw else not part.endswith(b"\x02")
