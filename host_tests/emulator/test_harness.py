@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
+import emulator
 import pytest
-from support import emulator
-from support.emulator import Emulator, without_network
+from emulator import Emulator, without_network
 
 CHATTERS = """
 import os, pty

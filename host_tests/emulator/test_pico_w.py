@@ -17,34 +17,20 @@ Microseconds are those of the emulated chip: it counts instructions, so they are
 machine, and about those of a board.
 """
 
-import json
 import os
-import subprocess
-import sys
 from importlib import util
 from pathlib import Path
 
 import board_files
 import board_link
-import package
 import pytest
-from support.emulator import Emulator, without_network
+from emulator import Emulator, install_library, mpremote, run_events, words_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TWO_NODES = ROOT / "host_tests" / "support" / "two_nodes.py"
 EVENTS = ROOT / "tools" / "events_on_vm.py"
 MEMBERS = "16"
-COMMAND_S = 3000.0  # the events take the emulator ten minutes, and more beside other work
 IDENTITY = "__import__('sys').implementation"
-IS_FROZEN = """
-import sys
-sys.path[:] = [".frozen"]
-try:
-    import foca
-    print("frozen")
-except ImportError:
-    print("not frozen")
-"""
 HEAP = """
 import gc
 def used():
@@ -76,28 +62,11 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def port(tmp_path_factory):
     """The terminal of an emulated Pico W that has booted."""
-    words = [sys.executable, "-m", "rp2040py", "micropython", "--board", "pico_w", "--pty"]
-    if IMAGE:
-        image = Path(IMAGE).resolve()
-        if not image.is_file():
-            pytest.fail(f"PICO_W_UF2={IMAGE}: no such file; {HOW_TO_BUILD}", pytrace=False)
-        words = [*without_network(), *words, "--image", str(image)]
+    if IMAGE and not Path(IMAGE).is_file():
+        pytest.fail(f"PICO_W_UF2={IMAGE}: no such file; {HOW_TO_BUILD}", pytrace=False)
+    words = words_for(Path(IMAGE).resolve() if IMAGE else None)
     with Emulator(words, tmp_path_factory.mktemp("emulator")) as emulator:
         yield emulator.port
-
-
-def mpremote(port, *words):
-    """The command line, as a person types it; its output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mpremote", "connect", port, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=COMMAND_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def test_deploy_and_the_real_firmware_understand_each_other(port):
@@ -129,11 +98,7 @@ def test_deploy_and_the_real_firmware_understand_each_other(port):
 @pytest.fixture(scope="module")
 def installed(port, tmp_path_factory):
     """The same with the compiled library: frozen in its image, or installed by mip."""
-    if mpremote(port, "exec", IS_FROZEN).strip() == "frozen":
-        return port
-    manifest = package.build(tmp_path_factory.mktemp("dist")).with_suffix("") / "package.json"
-    out = mpremote(port, "mip", "install", "--target", "/lib", str(manifest))
-    assert out.splitlines()[-1] == "Done"
+    install_library(port, tmp_path_factory.mktemp("dist"))
     return port
 
 
@@ -142,9 +107,7 @@ def test_the_library_runs_on_the_real_firmware_and_says_what_it_costs(installed)
     heap = mpremote(installed, "exec", f"print({IDENTITY})", "exec", HEAP).strip()
     assert "\nheap: " in heap
     print("\n" + heap)
-    set_members = f"import sys; sys.argv[:] = ['', {MEMBERS!r}]"
-    lines = mpremote(installed, "exec", set_members, "run", str(EVENTS)).splitlines()
-    events = [json.loads(line) for line in lines if line.startswith("{")]
+    events = run_events(installed, EVENTS, ["times=3", MEMBERS])
     assert events
     for event in events:
         print(", ".join(f"{name} {value}" for name, value in event.items()))

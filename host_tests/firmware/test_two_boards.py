@@ -13,7 +13,7 @@ from pathlib import Path
 
 import find_micropython
 import pytest
-from support.emulator import without_network
+from emulator import without_network
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOARD = ROOT / "host_tests" / "support" / "lone_board.py"
