@@ -7,7 +7,7 @@ machine, the microseconds of each message received, with 0, 5 and 20 updates whe
 of Gossip sent, and of the timers; for the 32-bit MicroPython also with foca.fast. The events and
 the way they are measured are in tools/events_on_vm.py. With PICO_W_UF2=IMAGE in the environment a
 second table has the emulated RP2040, without and with foca.fast, for 16 members, in microseconds
-of the chip; that takes ten minutes (tools/from_source.py image makes an image, tools/emulator.py
+of the chip; that takes some minutes (tools/from_source.py image makes an image, tools/emulator.py
 runs it).
 
 Budgets are in tools/budgets_events.json. Times are only reported beside what we aim for, because

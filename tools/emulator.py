@@ -24,7 +24,7 @@ from pathlib import Path
 
 import package
 
-COMMAND_S = 3000.0  # all events take ten minutes, and more beside other work
+COMMAND_S = 3000.0  # minutes on an idle machine, many beside other work
 START_S = 300.0  # a download included
 BOOT_S = 60.0  # a tenth of it is enough for an image that starts at all
 

@@ -6,7 +6,7 @@
 
 Where no image can be downloaded, Debian's sources make one: tools/from_source.py image [--plain].
 An image with foca frozen in is measured as it is; into any other mip installs the bundle, which
-takes the emulator two minutes. All of it takes ten.
+takes the emulator two minutes more. With a frozen image all of it took two on an idle machine.
 
 Optional: skipped where there is no emulator or no image. Everything goes through the real
 mpremote, over a pseudo terminal. The radio stays off. With an image of ours the emulator runs in a
