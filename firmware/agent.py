@@ -218,9 +218,7 @@ class BoardAgent(Agent):
 
     def _hear(self, buf, count, now_ms):
         """`Foca.handle_data`, and who was heard."""
-        self.witness.is_hearing = True
-        status = self._handle_data(self.foca, buf, count, now_ms)
-        self.witness.is_hearing = False
+        status = self.witness.hear(self._handle_data, buf, count, now_ms)
         self.deaf_ms = 0
         if status == _DATA_FROM_OURSELVES:
             self._note_own_address(now_ms)

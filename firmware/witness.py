@@ -1,14 +1,18 @@
 """Who told us last about each member, for the console's `why`: columns beside the table.
 
-They are filled when a state changes. Invariant: what stands at a row is about the member at that
-row, because each change of a row's identity is a successful `apply`.
+They are filled when a state changes and when a member speaks. Invariant: what stands at a row is
+about the member at that row, because each change of a row's identity is a successful `apply`. With
+foca.fast, which does not call `refresh`, it is not noticed who told that a member is Suspect.
 """
 
 from array import array
 
+from foca._port import const
 from foca.address import text_of
 from foca.members import SELF, SRC, SUCCESS
 from foca.wire import STATE_NAMES
+
+_DATAGRAMS_RECEIVED = const(28)
 
 
 class Witness:
@@ -20,23 +24,44 @@ class Witness:
         self._heard = array("i", [-1] * members.rows)
         self._changed = array("i", [-1] * members.rows)
         self._tellers = bytearray(members.rows * members.width)
-        self._tags = bytearray(members.rows)
         self._apply = members.apply
+        self._refresh = members.refresh
         members.apply = self.apply
+        members.refresh = self.refresh
 
     def apply(self, update):
         """`Members.apply`, remembered."""
         outcome = self._apply(update)
-        row = self.foca.members.row
-        if row:
-            if outcome & SUCCESS:
-                self._changed[row] = self.now_s
-                if outcome & 8:  # REPLACED: nobody was heard under the new identity
-                    self._heard[row] = -1
-                self._copy(SRC if self.is_hearing else SELF, row)
-            if update == SRC:
-                self._heard[row] = self.now_s
+        if outcome & SUCCESS:
+            row = self.foca.members.row
+            if outcome & 8:  # REPLACED: nobody was heard under the new identity
+                self._heard[row] = -1
+            self._note(row)
         return outcome
+
+    def refresh(self, row):
+        """`Members.refresh`, remembered."""
+        outcome = self._refresh(row)
+        if outcome:
+            self._note(row)
+        return outcome
+
+    def _note(self, row):
+        self._changed[row] = self.now_s
+        self._copy(SRC if self.is_hearing else SELF, row)
+
+    def hear(self, handle_data, buf, count, now_ms):
+        """`Foca.handle_data`: whoever sent a datagram that was accepted was heard."""
+        foca = self.foca
+        accepted = foca.counters[_DATAGRAMS_RECEIVED]
+        self.is_hearing = True
+        status = handle_data(foca, buf, count, now_ms)
+        self.is_hearing = False
+        if accepted != foca.counters[_DATAGRAMS_RECEIVED]:
+            row = foca.members.find_identity(SRC)
+            if row:
+                self._heard[row] = self.now_s
+        return status
 
     def _copy(self, source, row):
         ids = self.foca.members.ids

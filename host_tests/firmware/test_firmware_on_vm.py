@@ -8,7 +8,7 @@ import find_micropython
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FILES = ("joining", "main", "memory", "options", "weather", "wifi")
+FILES = ("joining", "main", "memory", "options", "weather", "wifi", "witness")
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -239,6 +239,7 @@ def test_why_says_what_was_heard_and_from_whom():
     made = world()
     said = answer(made, "why 10.0.0.2:36220")
     assert said[0] == "10.0.0.2:36220 is Alive, incarnation 0"
+    assert said[1] in ["heard from itself %d s ago" % seconds for seconds in range(8)]
     assert said[2].startswith("Alive since ")
     made = world()
     assert answer(made, "why 10.0.0.77:36220") == ["10.0.0.77:36220: never heard of, or forgotten"]

@@ -43,7 +43,6 @@ else:
 
 _UPDATE = const(4)
 _GONE = const(8)
-_DOWN = const(2)
 _OK = const(0)
 
 _PLAIN = receive._apply_updates

@@ -22,7 +22,6 @@ if _TYPING:
     from .node import Foca
 
 _CALL = const(7)
-_SELF = const(0)
 _DOWN = const(2)
 _FIRST_MS = const(1000)
 _LAST_MS = const(60000)

@@ -27,7 +27,6 @@ if _TYPING:
 _UPDATE = const(4)
 _OLD = const(5)
 _FIRST = const(9)
-_SUSPECT = const(1)
 _DOWN = const(2)
 
 SELF = 0  # our own identity and incarnation
