@@ -21,8 +21,8 @@ results file; a run that was stopped goes on there, if its settings are the same
 not here is left out, with the command that gets it.
 
 The run moves into a network namespace of its own, so that it sees its own packets only. Where the
-kernel does not allow that, and with --own-counters, the nodes' own counters are taken, and the
-table says so. Method, reading and limits: docs/BENCHMARK.md.
+kernel does not allow that, and with --relay, the nodes of an idle window reach each other through
+a relay that counts, and the table says so. Method, reading and limits: docs/BENCHMARK.md.
 
 Writes side_by_side.md, .json and .png (that needs matplotlib) into --out. Exit status: 0 when all
 cells are measured, 1 when one was not (a line says why; the others are in the table), 2 for wrong
@@ -93,9 +93,10 @@ def measure(cell: Cell, idle_s: float, settle_s: float, can_capture: bool, seed:
             with Cluster(peer, cell.nodes, rng) as cluster:
                 samples.append(cluster.form())
         return samples
+    if cell.what == IDLE:
+        with Cluster(peer, cell.nodes, rng, has_relay=not can_capture) as cluster:
+            return [cluster.idle(settle_s, idle_s)]
     with Cluster(peer, cell.nodes, rng) as cluster:
-        if cell.what == IDLE:
-            return [cluster.idle(settle_s, idle_s, can_capture)]
         return cluster.kills(cell.times)
 
 
@@ -156,8 +157,7 @@ def say_of(samples: list[Any], what: str) -> str:
     """One line about a cell, for the person in front of the screen."""
     if what == IDLE:
         sample = samples[0]
-        total = sample.get("udp_ip_bytes", sample.get("udp_bytes"))
-        traffic = "traffic not told" if total is None else f"{total:.0f} bytes of UDP"
+        traffic = f"{sample['udp_ip_bytes']:.0f} bytes of UDP"
         return f"{traffic}, {sample['cpu_ms']:.2f} ms of CPU per node and second"
     name = "last_down_s" if what == KILL else "join_s"
     values = [sample[name] for sample in samples]
@@ -225,7 +225,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     add("--settle", type=float, default=10.0, metavar="S", help="seconds before it (default 10)")
     add("--seed", type=int, default=1, help="of victims and phases (default 1)")
     add("--quick", action="store_true", help="3 and 5 nodes, 2 kills, 2 joins, 5 s")
-    add("--own-counters", action="store_true", help="no namespace: take the nodes' own counters")
+    add("--relay", action="store_true", help="no namespace: count traffic by a relay")
     add("--out", type=Path, default=FOLDER, help="folder of the table and the picture")
     add("--results", type=Path, metavar="FILE", help="cells that are done (default: in --out)")
     add("--report", action="store_true", help="measure nothing: write the table anew")
@@ -269,9 +269,9 @@ def compare(options: argparse.Namespace) -> int:
     failed = 0
     try:
         if not options.report:
-            can_capture = not options.own_counters and enter_namespace()
+            can_capture = not options.relay and enter_namespace()
             if not can_capture:
-                print("no network namespace: traffic is what the nodes count themselves")
+                print("no network namespace: a relay counts the traffic of idle windows")
             failed = run(todo, results, settings, can_capture)
     finally:
         results.close()

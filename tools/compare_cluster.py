@@ -20,7 +20,8 @@ import subprocess
 import time
 
 from compare_peers import DOWN, ENVIRONMENT, READY, ROOT, STATS, SUSPECT, UP, Peer, Place, Told
-from compare_traffic import OTHER, TCP, UDP, Capture, cpu_seconds, resident_bytes
+from compare_relay import NODES_HOST, PUBLIC_HOST, Relay
+from compare_traffic import Capture, Counts, cpu_seconds, resident_bytes
 from demo import free_ports
 
 PERIOD_S = 1.0
@@ -28,7 +29,7 @@ READY_LIMIT_S = 30.0
 COMPLETE_LIMIT_S = 120.0
 _PR_SET_PDEATHSIG = 1
 
-Sample = dict[str, float | int | bool | None]
+Sample = dict[str, float | int | bool | str | None]
 _libc = ctypes.CDLL(None)
 
 
@@ -101,18 +102,25 @@ class Process:
 class Cluster:
     """Use as a context manager: no process outlives it."""
 
-    def __init__(self, peer: Peer, size: int, rng: random.Random) -> None:
+    def __init__(self, peer: Peer, size: int, rng: random.Random, has_relay: bool = False) -> None:
+        """`has_relay`: the nodes reach each other through a relay that counts."""
         self.peer = peer
         self.size = size
         self.rng = rng
         ports = free_ports(2 * size)
-        self.places = {n: Place(n, ports[n - 1], ports[size + n - 1]) for n in range(1, size + 1)}
+        host = PUBLIC_HOST if has_relay else NODES_HOST
+        self.places = {
+            n: Place(n, ports[n - 1], ports[size + n - 1], host) for n in range(1, size + 1)
+        }
         self.numbers = {peer.name(place): n for n, place in self.places.items()}
         self.running: dict[int, Process] = {}
         self.views: dict[int, set[int]] = {}
         self.news: list[tuple[float, int, str, int]] = []
         """(when, who says it, DOWN or SUSPECT, about whom) since the list was last emptied"""
+        self.relay = Relay(ports[:size]) if has_relay else None
         self.selector = selectors.DefaultSelector()
+        if self.relay:
+            self.selector.register(self.relay, selectors.EVENT_READ, self.relay)
 
     def __enter__(self) -> "Cluster":
         return self
@@ -120,6 +128,8 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self.end()
         self.selector.close()
+        if self.relay:
+            self.relay.close()
 
     def end(self) -> None:
         """End all nodes at once."""
@@ -148,7 +158,7 @@ class Cluster:
     def listen(self, timeout_s: float) -> None:
         """Read what is there, waiting at most so long. CompareError when a node has ended."""
         for key, _ in self.selector.select(max(0.0, timeout_s)):
-            if isinstance(key.data, Capture):
+            if isinstance(key.data, Counts):
                 key.data.drain()
                 continue
             process = self.running[key.data]
@@ -237,61 +247,46 @@ class Cluster:
 
     # ---- the idle window
 
-    def idle(self, settle_s: float, window_s: float, can_capture: bool) -> Sample:
-        """A formed cluster is left alone: what it sends and costs, per node and second."""
+    def idle(self, settle_s: float, window_s: float) -> Sample:
+        """A formed cluster is left alone: what it sends and costs, per node and second.
+
+        The relay counts, where there is one; else the interface is read, which needs the right.
+        """
         self.form_or_fail()
         self.rest(settle_s)
-        before = self.own_counters()
         self.news.clear()
-        capture = Capture() if can_capture else None
-        if capture:
-            self.selector.register(capture, selectors.EVENT_READ, capture)
         pids = [process.popen.pid for process in self.running.values()]
+        counts: Counts = self.relay or Capture()
+        if self.relay:
+            self.relay.restart()
+        else:
+            self.selector.register(counts, selectors.EVENT_READ, counts)
         cpu = [cpu_seconds(pid) for pid in pids]
         began = time.monotonic()
         self.rest(window_s)
         seconds = time.monotonic() - began
         spent = [1000 * (cpu_seconds(p) - c) / seconds for p, c in zip(pids, cpu, strict=True)]
-        if capture:
-            self.selector.unregister(capture)
-            capture.close()
-        resident = [resident_bytes(pid) for pid in pids]
-        after = self.own_counters()
-        heaps = [heap for stats in after if (heap := stats.get("heap_bytes")) is not None]
+        if not self.relay:
+            self.selector.unregister(counts)
+            counts.close()
         sample: Sample = {"window_s": seconds, "news": len(self.news)}
+        sample |= self.traffic(counts, seconds)
+        resident = [resident_bytes(pid) for pid in pids]
+        told = self.own_counters()
+        heaps = [heap for stats in told if (heap := stats.get("heap_bytes")) is not None]
         sample |= spread("cpu_ms", spent) | spread("rss_bytes", resident)
-        sample |= spread("heap_bytes", heaps)
-        if capture:
-            sample |= self.captured(capture, seconds)
-        else:
-            sample |= self.counted(before, after, seconds)
-        return sample
+        return sample | spread("heap_bytes", heaps)
 
-    def captured(self, capture: Capture, seconds: float) -> Sample:
-        """Rates per node, of every packet on the interface."""
-        found: Sample = {"is_captured": True, "lost": capture.lost, "unread": capture.unread}
-        for kind in (UDP, TCP, OTHER):
-            total = capture.sums[kind]
+    def traffic(self, counts: Counts, seconds: float) -> Sample:
+        """Rates per node."""
+        found: Sample = {"how": counts.how, "lost": counts.lost, "unread": counts.unread}
+        for kind, total in counts.sums.items():
             found[f"{kind}_packets"] = total.packets / seconds / self.size
             found[f"{kind}_bytes"] = total.payload_bytes / seconds / self.size
             found[f"{kind}_ip_bytes"] = total.ip_bytes / seconds / self.size
-        nodes = [capture.udp_by_port.get(place.port) for place in self.places.values()]
+        nodes = [counts.udp_by_port.get(place.port) for place in self.places.values()]
         rates = [node.ip_bytes / seconds if node else 0.0 for node in nodes]
         return found | {"udp_ip_bytes_min": min(rates), "udp_ip_bytes_max": max(rates)}
-
-    def counted(
-        self,
-        before: list[dict[str, int | None]],
-        after: list[dict[str, int | None]],
-        seconds: float,
-    ) -> Sample:
-        """The same of the nodes' own counters: datagrams and their payload, no TCP."""
-        found: Sample = {"is_captured": False}
-        for name, key in (("udp_packets", "sent"), ("udp_bytes", "sent_bytes")):
-            if before:
-                totals = [sum(stats[key] or 0 for stats in round_) for round_ in (before, after)]
-                found[name] = (totals[1] - totals[0]) / seconds / self.size
-        return found
 
     def own_counters(self) -> list[dict[str, int | None]]:
         """What every node says about itself; nothing where this peer has no counters."""

@@ -1,9 +1,10 @@
 """One node of the comparison: the shipped agent, its events as JSON lines. Either interpreter.
 
-    MICROPYPATH=lib .vm/mp32 tools/compare_node.py SIZE BIND [-s SEED]...
+    MICROPYPATH=lib .vm/mp32 tools/compare_node.py SIZE BIND ADDRESS [-s SEED]...
 
-SIZE is the cluster's, for `Config.lan`; BIND and SEED are HOST:PORT. `tools/compare.py` starts
-these. Says the same as the Rust agent of host_tests/interop/peer, so that one parser reads both:
+SIZE is the cluster's, for `Config.lan`. BIND, ADDRESS and SEED are HOST:PORT: where it listens,
+where the others reach it, whom it joins through. `tools/compare.py` starts these. Says the same as
+the Rust agent of host_tests/interop/peer, so that one parser reads both:
 
     {"started": ADDRESS}            the socket is open; nothing is sent before the line `join`
     {"notify": [EVENT, ADDRESS]}    an event of foca.runtime.EVENT_NAMES; of these ProbeFailed is
@@ -54,8 +55,10 @@ def stats(agent: Agent) -> dict[str, object]:
 
 def main(words: list[str]) -> int:
     """The command line; see the module's docstring."""
-    size, bind, seeds, fields = arguments(words)
-    agent = Agent(bind, seeds=seeds, config=Config.lan(size, **fields), on_event=on_event)
+    address = words[2]
+    size, bind, seeds, fields = arguments(words[:2] + words[3:])
+    config = Config.lan(size, **fields)
+    agent = Agent(bind, seeds=seeds, address=address, config=config, on_event=on_event)
     say({"started": agent.address})
     commands = select.poll()
     commands.register(sys.stdin, select.POLLIN | select.POLLHUP)

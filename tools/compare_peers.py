@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import find_micropython
+from compare_relay import NODES_HOST
 from demo import HEAP
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,15 +49,25 @@ class Told(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a node lives: its number from 1 on, its port, and one more for commands."""
+    """Where a node lives: its number from 1 on, its port, and one more for commands.
+
+    `host`: where the others reach it; another one than 127.0.0.1 is that of a relay.
+    """
 
     number: int
     port: int
     command_port: int
+    host: str = NODES_HOST
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        """What the others are told."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def bind(self) -> str:
+        """What it listens at."""
+        return f"{NODES_HOST}:{self.port}"
 
 
 class Peer:
@@ -160,15 +171,16 @@ class Serf(Peer):
         return f"Debian package {package}, says {own}" if package else own
 
     def argv(self, place: Place, size: int, contact: Place | None) -> list[str]:
-        command_address = f"127.0.0.1:{place.command_port}"
-        words = ["serf", "agent", "-node", self.name(place), "-bind", place.address]
-        return [*words, "-rpc-addr", command_address, "-profile", "lan", "-log-level", "info"]
+        command_address = f"{NODES_HOST}:{place.command_port}"
+        words = ["serf", "agent", "-node", self.name(place), "-rpc-addr", command_address]
+        words += ["-bind", place.bind, "-advertise", place.address]
+        return [*words, "-profile", "lan", "-log-level", "info"]
 
     def name(self, place: Place) -> str:
         return f"n{place.number}"
 
     def connect(self, place: Place) -> socket.socket | None:
-        return socket.create_connection(("127.0.0.1", place.command_port), timeout=5)
+        return socket.create_connection((NODES_HOST, place.command_port), timeout=5)
 
     def join_data(self, contact: Place | None) -> bytes:
         if contact is None:
@@ -214,8 +226,9 @@ class Rust(Peer):
         return f"crate foca {found[1] if found else '?'}, {compiler}"
 
     def argv(self, place: Place, size: int, contact: Place | None) -> list[str]:
-        identity = ["--bind", place.address, "--codec", "postcard", "--bump-width", "64"]
-        return [self.path(), "agent", *identity, "--config", "lan", "--size", str(size)]
+        words = [self.path(), "agent", "--bind", place.bind, "--identity", place.address]
+        words += ["--codec", "postcard", "--bump-width", "64"]
+        return [*words, "--config", "lan", "--size", str(size)]
 
     def join_data(self, contact: Place | None) -> bytes:
         return f"announce {contact.address}\n".encode() if contact else b""
@@ -236,7 +249,7 @@ class Cpython(Peer):
 
     def argv(self, place: Place, size: int, contact: Place | None) -> list[str]:
         seeds = ["-s", contact.address] if contact else []
-        return [*self.interpreter(), NODE, str(size), place.address, *seeds]
+        return [*self.interpreter(), NODE, str(size), place.bind, place.address, *seeds]
 
     def join_data(self, contact: Place | None) -> bytes:
         return b"join\n"

@@ -36,6 +36,13 @@ ROWS = (
     ("join of all at once, s", "join", "join_s", 1, 2),
 )
 
+# Every method of counting, and what a reader must know about it.
+TRAFFIC = {
+    "interface": "every packet was read from the interface; %d were lost or not readable",
+    "relay": "traffic was counted by a relay between the nodes, not read from the interface; "
+    "%d datagrams were lost or of no node",
+}
+
 
 def values(report: dict[str, Any], peer: str, nodes: int, what: str, field: str) -> list[float]:
     """All samples of one quantity, of all rounds."""
@@ -125,11 +132,10 @@ def notes(report: dict[str, Any]) -> list[str]:
         if news:
             found.append(f"{title}: {news} suspicions or Downs in the idle window")
     idle = [s for c in report["cells"] if c["what"] == "idle" for s in c.get("samples", ())]
-    if any(not sample["is_captured"] for sample in idle):
-        found.append("traffic is what the nodes count themselves: no TCP, no headers")
-    else:
-        lost = sum(sample["lost"] + sample["unread"] for sample in idle)
-        found.append(f"every packet was read from the interface; {lost} were lost or not readable")
+    for how, text in TRAFFIC.items():
+        of_it = [sample for sample in idle if sample["how"] == how]
+        if of_it:
+            found.append(text % sum(sample["lost"] + sample["unread"] for sample in of_it))
     loads = [cell["load"] for cell in report["cells"]]
     if loads:
         found.append(

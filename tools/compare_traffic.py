@@ -91,17 +91,53 @@ class Sum:
         self.ip_bytes += packet.ip_bytes
 
 
-class Capture:
-    """Every packet on `lo` from now on until `close`. Raises PermissionError without the right."""
+class Counts:
+    """What was counted, by whichever method: `how`."""
 
-    def __init__(self) -> None:
-        self.sums = {UDP: Sum(), TCP: Sum(), OTHER: Sum()}
+    how = ""
+
+    def __init__(self, *kinds: str) -> None:
+        self.kinds = kinds
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin at 0."""
+        self.sums = {kind: Sum() for kind in self.kinds}
         self.udp_by_port: dict[int, Sum] = {}
         """by the sender's port"""
         self.unread = 0
-        """packets that are no IPv4 or cut"""
+        """what could not be understood"""
         self.lost = 0
-        """packets that the kernel had no room for; known after `close`"""
+        """what there was no room for"""
+
+    def add(self, packet: Packet) -> None:
+        self.sums[packet.protocol].add(packet)
+        if packet.protocol == UDP:
+            self.udp_by_port.setdefault(packet.source_port, Sum()).add(packet)
+
+    def fileno(self) -> int:
+        """What can be read when there is something to `drain`."""
+        raise NotImplementedError
+
+    def drain(self) -> None:
+        """Count what has arrived."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Count the last ones and stop; a second time: nothing."""
+        raise NotImplementedError
+
+
+class Capture(Counts):
+    """Every packet on `lo` from now on until `close`. Raises PermissionError without the right.
+
+    `unread`: packets that are no IPv4 or cut. `lost` is known after `close`.
+    """
+
+    how = "interface"
+
+    def __init__(self) -> None:
+        super().__init__(UDP, TCP, OTHER)
         self._socket = socket.socket(
             socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETHERTYPE_IPV4)
         )
@@ -113,7 +149,6 @@ class Capture:
         return self._socket.fileno()
 
     def drain(self) -> None:
-        """Count what has arrived."""
         while True:
             try:
                 data, origin = self._socket.recvfrom(_PACKET_BYTES_MAX)
@@ -126,13 +161,10 @@ class Capture:
         packet = parse(data)
         if packet is None:
             self.unread += 1
-            return
-        self.sums[packet.protocol].add(packet)
-        if packet.protocol == UDP:
-            self.udp_by_port.setdefault(packet.source_port, Sum()).add(packet)
+        else:
+            self.add(packet)
 
     def close(self) -> None:
-        """Count the last ones and stop; a second time: nothing."""
         if self._socket.fileno() < 0:
             return
         self.drain()

@@ -99,7 +99,7 @@ def test_serf_is_told_to_join_in_the_bytes_that_it_has_understood():
 def sample_report():
     """Two peers and a missing one, with numbers that are easy to check."""
     idle = {
-        "window_s": 60.0, "news": 0, "is_captured": True, "lost": 1, "unread": 0,
+        "window_s": 60.0, "news": 0, "how": "interface", "lost": 1, "unread": 0,
         "cpu_ms": 2.0, "cpu_ms_min": 1.0, "cpu_ms_max": 4.0,
         "rss_bytes": 3 << 20, "rss_bytes_min": 3 << 20, "rss_bytes_max": 3 << 20,
         "udp_ip_bytes": 120.0, "udp_ip_bytes_min": 110.0, "udp_ip_bytes_max": 130.0,
@@ -206,7 +206,7 @@ def test_a_node_that_ends_by_itself_is_a_failed_cell_and_the_run_goes_on(
 ):
     monkeypatch.setitem(PEERS, "serf", Fake("exit('no luck')"))
     words = ["--peers", "serf", "--nodes", "2", "--kills", "0", "--joins", "1", "--idle", "0.1"]
-    words += ["--own-counters", "--out", str(tmp_path)]
+    words += ["--relay", "--out", str(tmp_path)]
     assert compare.main(words) == 1
     said = capsys.readouterr().out
     assert "[1/2] idle 2 nodes, ours, CPython: FAILED: node" in said
@@ -234,7 +234,7 @@ def test_what_does_not_happen_in_time_is_late_and_never_a_number_of_its_own(monk
 
 def test_a_peer_that_is_not_here_is_named_with_its_remedy(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
-    words = ["--peers", "serf", "--out", str(tmp_path), "--kills", "0", "--own-counters"]
+    words = ["--peers", "serf", "--out", str(tmp_path), "--kills", "0", "--relay"]
     assert compare.main(words) == 1
     said = capsys.readouterr()
     assert "serf is left out: no serf here: apt-get install serf" in said.out
@@ -298,10 +298,10 @@ def test_small_real_runs_stopped_and_continued(tmp_path):
     """All at once, because each takes the time of a kill: six to ten seconds."""
     if PEERS["mp32"].missing():
         pytest.skip(PEERS["mp32"].missing())
-    ours, counted, stopped, killed = (tmp_path / name for name in ("a", "b", "c", "d"))
+    ours, relayed, stopped, killed = (tmp_path / name for name in ("a", "b", "c", "d"))
     with (
         start(ours, "mp32") as on_vm,
-        start(counted, "cpython", "--own-counters", "--joins", "1") as on_cpython,
+        start(relayed, "cpython", "--relay", "--joins", "1") as on_cpython,
         start(stopped, "cpython") as second,
         start(killed, "cpython") as third,
     ):
@@ -317,7 +317,7 @@ def test_small_real_runs_stopped_and_continued(tmp_path):
         assert "[1/2]" not in again.output
         assert on_vm.end(3 * WAIT_S) == 0, on_vm.output
         assert on_cpython.end(3 * WAIT_S) == 0, on_cpython.output
-    for folder in (ours, counted, stopped):
+    for folder in (ours, relayed, stopped):
         kill = sample_of(folder, "kill")
         assert 0 < kill["suspect_s"] < kill["first_down_s"] <= kill["last_down_s"]
         assert not kill["late"]
@@ -328,8 +328,9 @@ def test_small_real_runs_stopped_and_continued(tmp_path):
         assert idle["rss_bytes"] > 1 << 20
         if folder == ours:
             assert idle["heap_bytes"] > 10_000
-    assert not sample_of(counted, "idle")["is_captured"]
-    assert "traffic is what the nodes count themselves" in on_cpython.output
+    assert sample_of(relayed, "idle")["how"] == "relay"
+    assert "a relay counts the traffic of idle windows" in on_cpython.output
+    assert "- traffic was counted by a relay" in (relayed / "side_by_side.md").read_text()
     text = "".join(
         path.read_text() for path in ours.glob("side_by_side.*") if path.suffix != ".png"
     )
