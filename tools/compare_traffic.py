@@ -32,12 +32,33 @@ _PROTOCOLS = {17: UDP, 6: TCP}
 
 
 def enter_namespace() -> bool:
-    """Have a network with nothing but `lo`, up; False where that is not allowed."""
+    """Have a network with nothing but `lo`, up and readable; False where that is not allowed.
+
+    A child tries first: some kernels give a user a namespace without rights in it (AppArmor), and
+    there is no way back out of that.
+    """
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            _enter()
+            Capture().close()
+            status = 0
+        finally:
+            os._exit(status)
+    if os.waitpid(child, 0)[1] != 0:
+        return False
+    _enter()
+    return True
+
+
+def _enter() -> None:
+    """Do it. Raises OSError, perhaps halfway."""
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     if libc.unshare(_CLONE_NEWNET) != 0:
         if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
-            return False
+            raise PermissionError("no namespace")
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
@@ -46,7 +67,6 @@ def enter_namespace() -> bool:
         answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, request)
         flags = struct.unpack("16sH14x", answer)[1] | _IFF_UP
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags))
-    return True
 
 
 class Packet(NamedTuple):

@@ -281,6 +281,26 @@ def test_every_packet_of_a_namespace_is_counted_once():
     assert status == 0
 
 
+HALF_ALLOWED = """
+import os, sys
+sys.path.insert(0, "tools")
+import compare_traffic
+
+def refuse(*_):
+    raise PermissionError
+
+compare_traffic.fcntl.ioctl = refuse
+before = os.readlink("/proc/self/ns/net")
+print(compare_traffic.enter_namespace(), os.readlink("/proc/self/ns/net") == before)
+"""
+
+
+def test_a_namespace_without_rights_in_it_is_not_entered():
+    with Program([sys.executable, "-c", HALF_ALLOWED]) as program:
+        assert program.end() == 0, program.output
+    assert program.lines == ["False True"]
+
+
 def start(folder, peer, *words):
     argv = [*interpreter("cpython"), "tools/compare.py", "--peers", peer, "--nodes", "3"]
     argv += ["--idle", "1", "--kills", "1", "--joins", "0", "--out", str(folder), *words]
