@@ -257,6 +257,7 @@ def compare(options: argparse.Namespace) -> int:
         "idle_s": options.idle,
         "settle_s": min(options.settle, options.idle),
         "seed": options.seed,
+        "relay": options.relay,
         "versions": {key: PEERS[key].version() for key in peers},
         "machine": machine(),
     }

@@ -214,6 +214,9 @@ def test_a_node_that_ends_by_itself_is_a_failed_cell_and_the_run_goes_on(
     assert "no luck" in (tmp_path / "side_by_side.md").read_text()
     assert compare.main([*words, "--seed", "2"]) == 2
     assert "another seed" in capsys.readouterr().err
+    words.remove("--relay")
+    assert compare.main(words) == 2
+    assert "another relay" in capsys.readouterr().err
 
 
 def test_what_does_not_happen_in_time_is_late_and_never_a_number_of_its_own(monkeypatch):
