@@ -113,6 +113,12 @@ def test_choosing_few_of_many_is_uniform():
     check_uniform(30, 15, 3, True, 2000)
 
 
+def test_choosing_many_of_more_is_uniform():
+    """As for a Feed: these come from one random place of the order on, past its end too."""
+    check_uniform(60, 0, 17, False, 1500)
+    check_uniform(60, 20, 16, True, 2000)
+
+
 def test_choosing_among_few_is_uniform():
     check_uniform(5, 2, 3, False, 600)
     check_uniform(6, 0, 3, True, 600)

@@ -16,6 +16,7 @@ if _TYPING:
     from .members import Members
 
 _DOWN = const(2)
+_MANY = const(16)
 _PICKED = const(2)
 
 
@@ -56,13 +57,22 @@ class Picker:
         return self._handler is None or self._handler.should_add_broadcast_data(row)
 
     def _by_rejection(self, want: int) -> bool:
-        """Try random places for `want` different fitting members; returns whether it went well."""
+        """Try places for `want` different fitting members; returns whether it went well.
+
+        Few: random places. Many, for a Feed: a random one and what follows, as the order itself is
+        random.
+        """
         members = self.members
         found = 0
+        place = -1
         tries = want * 8
         while found < want and tries:
             tries -= 1
-            row = members.order[members.rng.below(members.count)]
+            if want < _MANY or place < 0:
+                place = members.rng.below(members.count)
+            else:
+                place = (place + 1) % members.count
+            row = members.order[place]
             if self._fits(row) and members.marks[row] < _PICKED:
                 members.marks[row] |= _PICKED
                 self.rows[found] = row
