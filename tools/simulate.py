@@ -7,6 +7,7 @@
     python tools/simulate.py run 229 --shrink      find a shorter run that fails in the same way
     python tools/simulate.py golden                the formulas of SWIM against simulated means
     python tools/simulate.py size                  1,000 nodes for ten minutes: time and memory
+    python tools/simulate.py size --instructions   ... what they cost, counted by valgrind
     python tools/simulate.py join --nodes 100      boot them all through one seed
     python tools/simulate.py custom                who hears a custom broadcast
     python tools/simulate.py plot --out DIR        the pictures, as PNG and SVG (needs matplotlib)
@@ -188,8 +189,10 @@ def golden(options: argparse.Namespace) -> int:
 
 def size(options: argparse.Namespace) -> int:
     """The subcommand."""
+    if options.instructions:
+        return _instructions(options)
     count = options.nodes
-    config = Config.lan(count, members_max=count)
+    config = Config.lan(count, members_max=count, send_bytes_max=options.packet)
     group = min(50, count)
     seconds = options.seconds
     cost = {}
@@ -207,9 +210,26 @@ def size(options: argparse.Namespace) -> int:
         )
     small, many, large = cost.values()
     print(
-        f"cost per node and second: {large / small:.2f} times that of {group} nodes; "
+        f"time per node and second: {large / small:.2f} times that of {group} nodes; "
         f"{many / small:.2f} for simulating many, {large / many:.2f} for what they say"
     )
+    return 0
+
+
+def _instructions(options: argparse.Namespace) -> int:
+    """The same in instructions, for 30 of the seconds."""
+    cost = []
+    try:
+        for count in (min(50, options.nodes), options.nodes):
+            one = simulation_measure.instructions(
+                count, simulation_measure.FEEDS_SECONDS, options.packet
+            )
+            cost.append(one)
+            print(f"{count} nodes: {one:,.0f} instructions per node and second", flush=True)
+    except FileNotFoundError:
+        print("valgrind is missing: install it with  apt-get install valgrind")
+        return 3
+    print(f"instructions per node and second: {cost[1] / cost[0]:.2f} times that of the few")
     return 0
 
 
@@ -297,6 +317,8 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("size", help="a large cluster: time and memory")
     one.add_argument("--nodes", type=_seeds, default=1000)
     one.add_argument("--seconds", type=_seeds, default=600)
+    one.add_argument("--packet", type=int, default=1400, help="longest datagram; boards: 512")
+    one.add_argument("--instructions", action="store_true", help="count them, with valgrind")
     one.add_argument("--verbose", action="store_true")
     one.set_defaults(work=size)
 

@@ -15,7 +15,11 @@ Kermack, A. McKendrick (1927), the final size of an epidemic.
 """
 
 import math
+import os
+import re
 import resource
+import subprocess
+import sys
 import time
 from typing import NamedTuple
 
@@ -379,6 +383,45 @@ def size(count: int, seconds: int, config: Config, group: int = 0, report: bool 
     sent = sum([node.datagrams for node in world.nodes])
     rate = sum([node.bytes for node in world.nodes]) / count / seconds
     return Size(count, seconds, preload, wall, cpu, world.events - events, sent, rate, memory)
+
+
+FEEDS_SECONDS = 30
+"""How often a node of `Config.lan` asks for a Feed: a run of a multiple of this has its share."""
+
+
+def instructions(count: int, seconds: int, send_bytes_max: int) -> float:
+    """How many instructions a node's second takes among `count`, as valgrind counts them.
+
+    Unlike time, this depends neither on the load of the machine nor on its caches. Two runs, which
+    differ by `seconds`: preloading does not count. Raises FileNotFoundError without valgrind.
+    """
+    script = (
+        "import simulation_measure as m; from foca.config import Config; "
+        "m.size(%d, %d, Config.lan(%d, members_max=%d, send_bytes_max=%d))"
+    )
+    command = [
+        *("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"),
+        *(sys.executable, "-c"),
+    ]
+    env = dict(os.environ, PYTHONHASHSEED="0", PYTHONPATH=":".join(sys.path))
+    env["PYTHONDONTWRITEBYTECODE"] = "1"  # else only one of the two runs compiles
+    runs = [
+        subprocess.Popen(
+            [*command, script % (count, length, count, count, send_bytes_max)],
+            env=env,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for length in (1, 1 + seconds)
+    ]
+    counts = []
+    for one in runs:
+        said = one.communicate()[1]
+        found = re.search(r"I +refs: +([\d,]+)", said)
+        if one.returncode or not found:
+            raise RuntimeError(f"valgrind ended with {one.returncode}: {said}")
+        counts.append(int(found[1].replace(",", "")))
+    return (counts[1] - counts[0]) / count / seconds
 
 
 FED = 125
