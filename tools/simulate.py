@@ -57,6 +57,13 @@ def _seeds(text: str) -> int:
     return number
 
 
+def _packet(text: str) -> int:
+    number = int(text)
+    if not 128 <= number <= 1400:
+        raise argparse.ArgumentTypeError("choose 128 to 1400 bytes")
+    return number
+
+
 def _kinds(text: str) -> tuple[str, ...]:
     kinds = tuple(word for word in text.split(",") if word)
     for kind in kinds:
@@ -317,7 +324,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("size", help="a large cluster: time and memory")
     one.add_argument("--nodes", type=_seeds, default=1000)
     one.add_argument("--seconds", type=_seeds, default=600)
-    one.add_argument("--packet", type=int, default=1400, help="longest datagram; boards: 512")
+    one.add_argument("--packet", type=_packet, default=1400, help="longest datagram; boards: 512")
     one.add_argument("--instructions", action="store_true", help="count them, with valgrind")
     one.add_argument("--verbose", action="store_true")
     one.set_defaults(work=size)
